@@ -1,0 +1,37 @@
+//! Giving the event loop its turn, so that a worker hears "cancel" while it computes.
+
+use super::{CancelToken, Instant, Result};
+use std::time::Duration;
+
+/// Lets other tasks of this thread run once. In a browser this is a macro-task, so messages are delivered; natively it
+/// returns at once, since signals need no event loop.
+pub async fn yield_now() {
+    #[cfg(target_arch = "wasm32")]
+    crate::web::macrotask().await;
+}
+
+/// Yields when enough time has passed since the last yield, so that short steps do not pay for one each.
+#[derive(Debug)]
+pub struct Pacer {
+    last: Instant,
+}
+
+/// No stretch of CPU work should keep the event loop waiting longer than twice this.
+const SLICE: Duration = Duration::from_millis(50);
+
+impl Default for Pacer {
+    fn default() -> Self {
+        Self { last: Instant::now() }
+    }
+}
+
+impl Pacer {
+    /// Checks the token, and yields if the current slice of time is used up.
+    pub async fn pace(&mut self, cancel: &CancelToken) -> Result<()> {
+        if self.last.elapsed() >= SLICE {
+            yield_now().await;
+            self.last = Instant::now();
+        }
+        cancel.check()
+    }
+}
