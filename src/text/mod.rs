@@ -1,1 +1,14 @@
-//! (room)
+//! Text in: the tokenizer, calibration sequences, labelled evaluation sets.
+//!
+//! Everything here works on text that is already in memory; only the tokenizer's own files are read from the model folder.
+
+mod calibration;
+mod labelled;
+mod lines;
+mod tokenizer;
+mod tokenizer_json;
+mod wordpiece;
+
+pub use calibration::{Calibration, CalibrationOptions, CalibrationUsed, calibration_lines};
+pub use labelled::{Example, LabelledSet};
+pub use tokenizer::Tokenizer;

@@ -1,0 +1,189 @@
+//! Calibration sequences from a person's own text. Encoders: one line, one sequence. (Decoders' token streams are a sibling of
+//! [`calibration_lines`].)
+
+use super::{Tokenizer, lines};
+use crate::base::{Error, Random, Result};
+use serde::{Deserialize, Serialize};
+
+/// The recipe's `calibration` part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CalibrationOptions {
+    /// Path of the text, relative to the recipe; the page is handed the text itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// Most sequences to use.
+    pub sequences: usize,
+    /// Most tokens in a sequence, special tokens counted.
+    pub length: usize,
+    /// Seed of the draw.
+    pub seed: u64,
+}
+
+impl Default for CalibrationOptions {
+    fn default() -> Self {
+        Self { source: None, sequences: 128, length: 128, seed: 0 }
+    }
+}
+
+/// Two special tokens and one of text.
+const SHORTEST: usize = 3;
+
+impl CalibrationOptions {
+    /// Checks the numbers against the model's longest sequence, before anything is read.
+    pub fn check(&self, max_positions: usize) -> Result<()> {
+        if self.sequences == 0 {
+            return Err(Error::recipe("calibration.sequences is 0; ask for at least 1 sequence."));
+        }
+        if self.length < SHORTEST {
+            return Err(Error::recipe(format!("calibration.length is {}; a sequence needs at least {SHORTEST} tokens.", self.length)));
+        }
+        if self.length > max_positions {
+            return Err(Error::recipe(format!(
+                "calibration.length is {}, but the model has only {max_positions} positions; ask for at most {max_positions}.",
+                self.length
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// What was used of the calibration text, for the report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct CalibrationUsed {
+    /// Non-blank lines that the text has.
+    pub lines: usize,
+    /// Sequences that were drawn.
+    pub sequences: usize,
+    /// Tokens in them, special tokens counted.
+    pub tokens: usize,
+    /// Tokens in the longest of them.
+    pub longest: usize,
+}
+
+/// Token sequences to calibrate with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Calibration {
+    /// Token ids, one vector a sequence, in the order in which they were drawn; never empty.
+    pub sequences: Vec<Vec<u32>>,
+    /// Where they came from.
+    pub used: CalibrationUsed,
+}
+
+/// Draws lines of `text` as calibration sequences of an encoder: with special tokens, cut at `options.length`.
+///
+/// Blank lines do not count. Where every non-blank line is `sentence<TAB>label`, the labels are dropped. Lines of which the
+/// tokenizer leaves nothing (control characters) are passed over. `max_positions` is the model's longest sequence.
+pub fn calibration_lines(text: &str, tokenizer: &Tokenizer, options: &CalibrationOptions, max_positions: usize) -> Result<Calibration> {
+    options.check(max_positions)?;
+    let lines = sentences(text);
+    if lines.is_empty() {
+        return Err(Error::input("The calibration text is empty; give a text file with one sentence a line."));
+    }
+    let mut sequences = Vec::with_capacity(options.sequences.min(lines.len()));
+    // All lines in drawn order: its start is the draw, the rest stands in for lines that give no token.
+    let mut drawn = Random::new(options.seed).sample(lines.len(), lines.len()).into_iter();
+    while sequences.len() < options.sequences
+        && let Some(index) = drawn.next()
+    {
+        let Some(line) = lines.get(index) else { continue };
+        let sequence = tokenizer.encode_line_cut(line, options.length)?;
+        if sequence.len() > tokenizer.special_tokens() {
+            sequences.push(sequence);
+        }
+    }
+    if sequences.is_empty() {
+        return Err(Error::input("The calibration text has no line with a token in it; give a text file with one sentence a line."));
+    }
+    let used = CalibrationUsed {
+        lines: lines.len(),
+        sequences: sequences.len(),
+        tokens: sequences.iter().map(Vec::len).sum(),
+        longest: sequences.iter().map(Vec::len).max().unwrap_or(0),
+    };
+    Ok(Calibration { sequences, used })
+}
+
+/// The non-blank lines; without their labels, where all of them carry one.
+fn sentences(text: &str) -> Vec<&str> {
+    let all: Vec<&str> = lines::numbered(text).map(|(_, line)| line).collect();
+    match all.iter().map(|line| lines::labelled(line).map(|(sentence, _)| sentence)).collect::<Option<Vec<_>>>() {
+        Some(mut labelled) => {
+            if all.first().is_some_and(|line| lines::is_header(line)) {
+                labelled.remove(0);
+            }
+            labelled
+        }
+        None => all,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::tokenizer::demo;
+
+    fn drawn(text: &str, options: &CalibrationOptions) -> Calibration {
+        calibration_lines(text, &demo(), options, 512).unwrap()
+    }
+
+    fn message(text: &str, options: &CalibrationOptions) -> String {
+        calibration_lines(text, &demo(), options, 512).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn draws_distinct_lines_by_seed() {
+        let words = ["good", "bad", "dull", "fine", "great", "awful", "fun", "sad"];
+        let text = words.join("\n\n");
+        let options = CalibrationOptions { sequences: 5, ..Default::default() };
+        let calibration = drawn(&text, &options);
+        assert_eq!(calibration.used, CalibrationUsed { lines: 8, sequences: 5, tokens: 15, longest: 3 });
+        let expected: Vec<_> = Random::new(0).sample(8, 5).into_iter().map(|i| demo().encode(words[i], true).unwrap()).collect();
+        assert_eq!(calibration.sequences, expected);
+        assert_ne!(calibration, drawn(&text, &CalibrationOptions { seed: 1, ..options.clone() }));
+        assert_eq!(drawn(&text, &CalibrationOptions { sequences: 99, ..options }).used.sequences, 8);
+    }
+
+    #[test]
+    fn labels_are_dropped_only_where_every_line_has_one() {
+        let options = CalibrationOptions::default();
+        let plain = drawn("a good film\na bad film", &options).sequences;
+        assert_eq!(drawn("\u{feff}sentence\tlabel\r\na good film\t1\r\na bad film\tnegative\r\n", &options).sequences, plain);
+        let mixed = drawn("a good film\t1\na bad film", &options);
+        assert!(mixed.sequences.contains(&demo().encode("a good film 1", true).unwrap()));
+    }
+
+    #[test]
+    fn long_lines_are_cut_with_the_closing_token_kept() {
+        let calibration = drawn(&"film ".repeat(300), &CalibrationOptions { length: 7, ..Default::default() });
+        let film = demo().encode("film", false).unwrap()[0];
+        assert_eq!(calibration.sequences, [[2, film, film, film, film, film, 3]]);
+        assert_eq!(calibration.used.longest, 7);
+    }
+
+    #[test]
+    fn a_line_without_tokens_is_replaced_by_another() {
+        let options = CalibrationOptions { sequences: 2, ..Default::default() };
+        let calibration = drawn("\u{200b}\ngood\n\u{7}\nbad\n\u{200b}", &options);
+        assert_eq!((calibration.used.lines, calibration.used.sequences, calibration.used.tokens), (5, 2, 6));
+    }
+
+    #[test]
+    fn says_what_is_wrong() {
+        let options = CalibrationOptions::default();
+        assert!(message("", &options).contains("text is empty"));
+        assert!(message(" \n\t\r\n", &options).contains("text is empty"));
+        assert!(message("\u{200b}\n\u{7}", &options).contains("no line with a token"));
+        assert!(message("a", &CalibrationOptions { sequences: 0, ..options.clone() }).contains("sequences is 0"));
+        assert!(message("a", &CalibrationOptions { length: 2, ..options.clone() }).contains("length is 2"));
+        assert!(message("a", &CalibrationOptions { length: 513, ..options }).contains("only 512 positions"));
+    }
+
+    #[test]
+    fn the_recipe_part_has_defaults_and_knows_its_fields() {
+        let read = |text: &str| serde_json::from_str::<CalibrationOptions>(text);
+        assert_eq!(read("{}").unwrap(), CalibrationOptions::default());
+        assert_eq!(read(r#"{"source":"a.txt","length":64}"#).unwrap().length, 64);
+        assert!(read(r#"{"sequence":3}"#).unwrap_err().to_string().contains("sequence"));
+    }
+}

@@ -1,0 +1,131 @@
+//! The tokenizer of a model folder. One file a format: `tokenizer_json`, `wordpiece` (plain vocab.txt).
+
+use super::{tokenizer_json, wordpiece};
+use crate::base::{Error, Result};
+use crate::checkpoint::Folder;
+use tokenizers::{PostProcessor, TruncationDirection};
+
+/// Text to token ids and back, as the model's own tokenizer does it in Transformers, without padding and without a cut of its own.
+pub struct Tokenizer {
+    inner: tokenizers::Tokenizer,
+    vocabulary: usize,
+}
+
+impl Tokenizer {
+    /// Reads the tokenizer of a folder: `tokenizer.json` where there is one, else WordPiece from `vocab.txt`.
+    ///
+    /// Fails with a sentence that names the missing or damaged file.
+    pub async fn open(folder: &Folder) -> Result<Self> {
+        if folder.find(tokenizer_json::FILE).is_some() {
+            return Self::from_json(&folder.text(tokenizer_json::FILE).await?);
+        }
+        if folder.find(wordpiece::FILE).is_some() {
+            let config = match folder.find(wordpiece::CONFIG) {
+                Some(_) => Some(folder.text(wordpiece::CONFIG).await?),
+                None => None,
+            };
+            return Ok(Self::finish(wordpiece::build(&folder.text(wordpiece::FILE).await?, config.as_deref())?));
+        }
+        let other = ["merges.txt", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model"]
+            .into_iter()
+            .find(|name| folder.find(name).is_some());
+        Err(Error::input(match other {
+            Some(name) => format!(
+                "The folder has a tokenizer in {name}, which Coppice does not read yet; save it as tokenizer.json with Transformers' save_pretrained and add that file."
+            ),
+            None => "The folder has no tokenizer.json and no vocab.txt; add the tokenizer files that belong to the model.".into(),
+        }))
+    }
+
+    /// From the text of a `tokenizer.json`.
+    pub fn from_json(text: &str) -> Result<Self> {
+        Ok(Self::finish(tokenizer_json::build(text)?))
+    }
+
+    fn finish(inner: tokenizers::Tokenizer) -> Self {
+        let highest = inner.get_vocab(true).into_values().max();
+        Self { inner, vocabulary: highest.map_or(0, |id| id as usize + 1) }
+    }
+
+    /// One more than the highest token id; the model's token table needs at least as many rows.
+    pub fn vocabulary(&self) -> usize {
+        self.vocabulary
+    }
+
+    /// Number of special tokens that [`Self::encode`] puts around a sequence.
+    pub fn special_tokens(&self) -> usize {
+        self.inner.get_post_processor().map_or(0, |processor| processor.added_tokens(false))
+    }
+
+    /// Token ids of `text`; with `special`, the tokens that the model expects around a sequence are added.
+    pub fn encode(&self, text: &str, special: bool) -> Result<Vec<u32>> {
+        let encoding = self.inner.encode_fast(text, special).map_err(|error| refused(text, &error))?;
+        Ok(encoding.get_ids().to_vec())
+    }
+
+    /// Token ids of `text` with special tokens, cut at `length` tokens in total; the closing special token is kept, as
+    /// Transformers' truncation keeps it.
+    ///
+    /// Costs memory for about `length` tokens, however long the text is.
+    pub fn encode_line_cut(&self, text: &str, length: usize) -> Result<Vec<u32>> {
+        let special = self.special_tokens();
+        if length < special {
+            return Err(Error::recipe(format!(
+                "A length of {length} tokens has no room for the {special} special tokens of the model; ask for a longer length."
+            )));
+        }
+        let room = length - special;
+        let mut encoding = self.encode_start(text, room)?;
+        encoding.truncate(room, 0, TruncationDirection::Right);
+        encoding.take_overflowing();
+        let encoding = self.inner.post_process(encoding, None, true).map_err(|error| refused(text, &error))?;
+        Ok(encoding.get_ids().to_vec())
+    }
+
+    /// Encodes so much of the text that its first `room` tokens are those of the whole text.
+    fn encode_start(&self, text: &str, room: usize) -> Result<tokenizers::Encoding> {
+        // Tokens beyond the cut that must be there, so that the last kept one was not shaped by where the text was broken off.
+        const MARGIN: usize = 16;
+        const BYTES_A_TOKEN: usize = 16;
+        let mut bytes = BYTES_A_TOKEN * (room + MARGIN);
+        loop {
+            let start = start_of_words(text, bytes);
+            let encoding = self.inner.encode_fast(start, false).map_err(|error| refused(text, &error))?;
+            if start.len() == text.len() || encoding.len() >= room + MARGIN {
+                return Ok(encoding);
+            }
+            bytes = 2 * start.len().max(bytes);
+        }
+    }
+
+    /// Text of token ids, special tokens left out.
+    pub fn decode(&self, ids: &[u32]) -> Result<String> {
+        self.inner.decode(ids, true).map_err(|error| {
+            Error::input(format!("The tokenizer could not turn token ids into text ({error}); check that it belongs to the model."))
+        })
+    }
+}
+
+/// A start of `text` of at least `bytes` bytes (or the whole text) that ends before white space, where some is near.
+fn start_of_words(text: &str, bytes: usize) -> &str {
+    // Longer than any word; text without spaces is broken off between characters.
+    const NEAR: usize = 1024;
+    let mut ends = text.char_indices().skip_while(|&(at, _)| at < bytes);
+    let near: Vec<(usize, char)> = ends.by_ref().take(NEAR).collect();
+    let space = near.iter().find(|(_, c)| c.is_whitespace());
+    let rest = ends.next().and(near.first());
+    let end = space.or(rest).map_or(text.len(), |&(at, _)| at);
+    text.get(..end).unwrap_or(text)
+}
+
+fn refused(text: &str, error: &dyn std::fmt::Display) -> Error {
+    let start: String = text.chars().take(40).collect();
+    Error::input(format!(
+        "The tokenizer refused the text that starts with {start:?} ({error}); check that the tokenizer files belong to the model."
+    ))
+}
+
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+pub(crate) use tests::demo;
