@@ -1,1 +1,58 @@
-//! (room)
+//! Bytes to tensors and back: safetensors files and folders of them, read by range and written as parts.
+//!
+//! Nothing here holds a checkpoint whole: opening reads headers only, tensors are read one at a time, and an output is a
+//! list of byte ranges of the input, of scratch, and of new headers.
+
+#[cfg(target_arch = "wasm32")]
+mod blob;
+mod dtype;
+#[cfg(not(target_arch = "wasm32"))]
+mod file;
+mod folder;
+mod header;
+mod index;
+mod layout;
+mod matrix;
+mod output;
+mod reader;
+mod rows;
+mod scratch;
+mod source;
+#[cfg(not(target_arch = "wasm32"))]
+mod write;
+
+#[cfg(target_arch = "wasm32")]
+pub use blob::{BlobScratch, BlobSource};
+pub use dtype::{Dtype, Encoded, decode, encode};
+#[cfg(not(target_arch = "wasm32"))]
+pub use file::FileSource;
+pub use folder::Folder;
+pub use layout::{DEFAULT_SHARD_LIMIT, lay_out};
+pub use matrix::{Layout, Matrix};
+pub use output::{Data, OutputFile, OutputTensor, Part};
+pub use reader::{Checkpoint, Entry};
+#[cfg(not(target_arch = "wasm32"))]
+pub use scratch::FileScratch;
+pub use scratch::{MemoryScratch, Scratch};
+pub use source::{ByteSource, MemorySource, Source};
+#[cfg(not(target_arch = "wasm32"))]
+pub use write::write_folder;
+
+/// File names that the format and Transformers agree on.
+const SINGLE: &str = "model.safetensors";
+const INDEX: &str = "model.safetensors.index.json";
+const EXTENSION: &str = ".safetensors";
+
+/// A name from a file, fit for a sentence: quoted, control characters escaped, cut where it is long.
+fn shown(name: &str) -> String {
+    const LONGEST: usize = 120;
+    let cut: String = name.chars().take(LONGEST).collect();
+    let dots = if cut.len() < name.len() { "..." } else { "" };
+    format!("{:?}", cut + dots)
+}
+
+/// A parser's remark, cut where hostile input makes it long.
+fn remark(error: &dyn std::fmt::Display) -> String {
+    const LONGEST: usize = 300;
+    error.to_string().chars().take(LONGEST).map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
