@@ -5,14 +5,16 @@
 
 mod bert;
 mod config;
+mod shapes;
 mod units;
 
 pub use config::Config;
-pub use units::{Unit, stock_units};
+pub use units::Unit;
 
 use crate::base::{Error, Result};
 use crate::checkpoint::{Checkpoint, Layout};
 use crate::device::Activation;
+use shapes::Shapes;
 
 /// A linear layer: which tensors hold it and how.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,16 +82,38 @@ impl Layer {
         [&self.query, &self.key, &self.value, &self.attention_output, &self.ffn_input, &self.ffn_output]
     }
 
+    /// Number of units of a kind.
+    pub fn units(&self, unit: Unit) -> usize {
+        match unit {
+            Unit::Heads => self.heads,
+            Unit::Neurons => self.neurons,
+        }
+    }
+
+    /// Channels of the consumer's input that one unit of a kind has.
+    pub fn unit_size(&self, unit: Unit) -> usize {
+        match unit {
+            Unit::Heads => self.head_dim,
+            Unit::Neurons => 1,
+        }
+    }
+
     /// Parameters of the block's linear layers (weights and biases) at given widths.
     pub fn linear_parameters(&self, heads: usize, neurons: usize) -> u64 {
         let group = self.heads / self.kv_heads.max(1);
         let hidden = self.query.inputs as u64;
         let (q, kv) = ((heads * self.head_dim) as u64, (heads / group.max(1) * self.head_dim) as u64);
         let bias = |linear: &Linear, width: u64| if linear.bias.is_some() { width } else { 0 };
-        q * hidden + bias(&self.query, q)
-            + 2 * kv * hidden + bias(&self.key, kv) + bias(&self.value, kv)
-            + q * hidden + bias(&self.attention_output, hidden)
-            + 2 * neurons as u64 * hidden + bias(&self.ffn_input, neurons as u64) + bias(&self.ffn_output, hidden)
+        q * hidden
+            + bias(&self.query, q)
+            + 2 * kv * hidden
+            + bias(&self.key, kv)
+            + bias(&self.value, kv)
+            + q * hidden
+            + bias(&self.attention_output, hidden)
+            + 2 * neurons as u64 * hidden
+            + bias(&self.ffn_input, neurons as u64)
+            + bias(&self.ffn_output, hidden)
     }
 }
 
@@ -156,6 +180,17 @@ pub struct Architecture {
     pub layers: Vec<Layer>,
     /// The top.
     pub head: Head,
+    /// Units whose number a stock config can lower on its own.
+    pub stock_units: &'static [Unit],
+    /// Config fields that hold widths.
+    pub width_fields: WidthFields,
+}
+
+/// Names of the config fields that hold widths, in this family's spelling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WidthFields {
+    /// FFN width.
+    pub neurons: &'static str,
 }
 
 impl Architecture {
@@ -166,7 +201,9 @@ impl Architecture {
     pub fn new(config: &Config, checkpoint: &Checkpoint) -> Result<Self> {
         match config.model_type()? {
             "bert" => bert::describe(config, checkpoint),
-            other => Err(Error::input(format!("config.json says model_type \"{other}\", which Coppice does not support; it supports bert."))),
+            other => {
+                Err(Error::input(format!("config.json says model_type \"{other}\", which Coppice does not support; it supports bert.")))
+            }
         }
     }
 
@@ -174,4 +211,36 @@ impl Architecture {
     pub fn linear_parameters(&self) -> u64 {
         self.layers.iter().map(|layer| layer.linear_parameters(layer.heads, layer.neurons)).sum()
     }
+}
+
+/// Key under which a `sliced` output keeps what a stock config cannot say.
+pub const LAYERS_FIELD: &str = "coppice_layers";
+
+/// Heads and neurons of layer `index`: the config's own, or those a `sliced` output lists by layer.
+fn layer_widths(config: &Config, index: usize, heads: usize, neurons: usize) -> Result<(usize, usize)> {
+    let Some(layers) = config.get(LAYERS_FIELD) else { return Ok((heads, neurons)) };
+    let width = |name: &str| layers.get(index).and_then(|layer| layer.get(name)).and_then(serde_json::Value::as_u64);
+    match (width("heads"), width("neurons")) {
+        (Some(heads @ 0..=0xffff), Some(neurons @ 0..=0xff_ffff)) => Ok((heads as usize, neurons as usize)),
+        _ => Err(Error::input(format!(
+            "config.json has {LAYERS_FIELD} without heads and neurons for layer {index}; export the model again."
+        ))),
+    }
+}
+
+/// The first of the config's `architectures`.
+fn class_name(config: &Config, default: &str) -> String {
+    let first = config.get("architectures").and_then(|names| names.get(0)).and_then(serde_json::Value::as_str);
+    first.unwrap_or(default).to_owned()
+}
+
+/// The activation that a config names.
+fn activation(name: &str) -> Result<Activation> {
+    Ok(match name {
+        "gelu" => Activation::Gelu,
+        "gelu_new" | "gelu_fast" | "gelu_pytorch_tanh" => Activation::GeluTanh,
+        "relu" => Activation::Relu,
+        "silu" | "swish" => Activation::Silu,
+        other => return Err(Error::input(format!("config.json names the activation \"{other}\", which Coppice does not support."))),
+    })
 }

@@ -1,0 +1,157 @@
+//! One block on a device, in the four steps between which statistics are taken.
+
+use super::{HostLayer, HostLinear};
+use crate::base::Result;
+use crate::checkpoint::Checkpoint;
+use crate::device::{Activation, AttentionShape, Device, Segments, Tensor, Weight};
+use crate::model::{Architecture, Layer, Norm, NormPlacement};
+
+/// A linear layer on a device.
+#[derive(Debug, Clone)]
+pub struct DeviceLinear {
+    /// The weight, [out, in].
+    pub weight: Weight,
+    /// The bias, [1, out].
+    pub bias: Option<Tensor>,
+}
+
+impl DeviceLinear {
+    /// Uploads a linear layer.
+    pub async fn upload(device: &Device, host: &HostLinear) -> Result<Self> {
+        let bias = match &host.bias {
+            Some(_) => Some(device.upload(1, host.weight.outputs(), &host.bias_values()?).await?),
+            None => None,
+        };
+        Ok(Self { weight: device.upload_weight(&host.weight).await?, bias })
+    }
+
+    /// activation(x W^T + b).
+    pub async fn apply(&self, device: &Device, x: &Tensor, activation: Activation) -> Result<Tensor> {
+        device.linear(x, &self.weight, self.bias.as_ref(), activation).await
+    }
+}
+
+/// A normalisation on a device.
+#[derive(Debug, Clone)]
+pub struct DeviceNorm {
+    gain: Tensor,
+    bias: Tensor,
+    eps: f32,
+}
+
+impl DeviceNorm {
+    /// Reads and uploads a normalisation.
+    pub async fn read(device: &Device, checkpoint: &Checkpoint, norm: &Norm, eps: f32) -> Result<Self> {
+        let (gain, bias) = (checkpoint.vector(&norm.gain).await?, checkpoint.vector(&norm.bias).await?);
+        Ok(Self { gain: device.upload(1, gain.len(), &gain).await?, bias: device.upload(1, bias.len(), &bias).await?, eps })
+    }
+
+    /// Normalises x + residual.
+    pub async fn apply(&self, device: &Device, x: &Tensor, residual: Option<&Tensor>) -> Result<Tensor> {
+        device.layer_norm(x, residual, &self.gain, &self.bias, self.eps).await
+    }
+}
+
+/// A block's weights on a device.
+#[derive(Debug, Clone)]
+pub struct Block {
+    shape: AttentionShape,
+    placement: NormPlacement,
+    activation: Activation,
+    query: DeviceLinear,
+    key: DeviceLinear,
+    value: DeviceLinear,
+    attention_output: DeviceLinear,
+    attention_norm: DeviceNorm,
+    ffn_input: DeviceLinear,
+    ffn_output: DeviceLinear,
+    ffn_norm: DeviceNorm,
+}
+
+impl Block {
+    /// Uploads a block. Head counts follow from the widths of `host`, so a pruned block is uploaded the same way.
+    pub async fn upload(
+        device: &Device,
+        checkpoint: &Checkpoint,
+        architecture: &Architecture,
+        layer: &Layer,
+        host: &HostLayer,
+    ) -> Result<Self> {
+        let shape = AttentionShape {
+            heads: host.query.weight.outputs() / layer.head_dim,
+            kv_heads: host.key.weight.outputs() / layer.head_dim,
+            head_dim: layer.head_dim,
+            causal: architecture.causal,
+        };
+        Ok(Self {
+            shape,
+            placement: architecture.placement,
+            activation: architecture.activation,
+            query: DeviceLinear::upload(device, &host.query).await?,
+            key: DeviceLinear::upload(device, &host.key).await?,
+            value: DeviceLinear::upload(device, &host.value).await?,
+            attention_output: DeviceLinear::upload(device, &host.attention_output).await?,
+            attention_norm: DeviceNorm::read(device, checkpoint, &layer.attention_norm, architecture.norm_eps).await?,
+            ffn_input: DeviceLinear::upload(device, &host.ffn_input).await?,
+            ffn_output: DeviceLinear::upload(device, &host.ffn_output).await?,
+            ffn_norm: DeviceNorm::read(device, checkpoint, &layer.ffn_norm, architecture.norm_eps).await?,
+        })
+    }
+
+    /// Replaces the consumer of heads, after its repair.
+    pub fn set_attention_output(&mut self, linear: DeviceLinear) {
+        self.attention_output = linear;
+    }
+
+    /// Replaces the consumer of neurons, after its repair.
+    pub fn set_ffn_output(&mut self, linear: DeviceLinear) {
+        self.ffn_output = linear;
+    }
+
+    /// Concatenated head contexts, [tokens, heads * head_dim]: the input of the attention output projection.
+    pub async fn contexts(&self, device: &Device, x: &Tensor, segments: &Segments) -> Result<Tensor> {
+        let q = self.query.apply(device, x, Activation::Identity).await?;
+        let k = self.key.apply(device, x, Activation::Identity).await?;
+        let v = self.value.apply(device, x, Activation::Identity).await?;
+        device.attention(&q, &k, &v, segments, self.shape).await
+    }
+
+    /// Output of the attention output projection, [tokens, hidden], before the residual sum.
+    pub async fn project_contexts(&self, device: &Device, contexts: &Tensor) -> Result<Tensor> {
+        self.attention_output.apply(device, contexts, Activation::Identity).await
+    }
+
+    /// The residual stream after attention, from its value before and the projected contexts.
+    pub async fn join_attention(&self, device: &Device, x: &Tensor, projected: &Tensor) -> Result<Tensor> {
+        match self.placement {
+            NormPlacement::Post => self.attention_norm.apply(device, projected, Some(x)).await,
+        }
+    }
+
+    /// Neurons after the activation, [tokens, neurons]: the input of the second FFN matrix.
+    pub async fn neurons(&self, device: &Device, x: &Tensor) -> Result<Tensor> {
+        self.ffn_input.apply(device, x, self.activation).await
+    }
+
+    /// Output of the second FFN matrix, [tokens, hidden], before the residual sum.
+    pub async fn project_neurons(&self, device: &Device, neurons: &Tensor) -> Result<Tensor> {
+        self.ffn_output.apply(device, neurons, Activation::Identity).await
+    }
+
+    /// The residual stream after the FFN.
+    pub async fn join_ffn(&self, device: &Device, x: &Tensor, projected: &Tensor) -> Result<Tensor> {
+        match self.placement {
+            NormPlacement::Post => self.ffn_norm.apply(device, projected, Some(x)).await,
+        }
+    }
+
+    /// The whole block: [tokens, hidden] to [tokens, hidden].
+    pub async fn apply(&self, device: &Device, x: &Tensor, segments: &Segments) -> Result<Tensor> {
+        let contexts = self.contexts(device, x, segments).await?;
+        let projected = self.project_contexts(device, &contexts).await?;
+        let middle = self.join_attention(device, x, &projected).await?;
+        let neurons = self.neurons(device, &middle).await?;
+        let projected = self.project_neurons(device, &neurons).await?;
+        self.join_ffn(device, &middle, &projected).await
+    }
+}

@@ -1,0 +1,40 @@
+//! What sits on top of the blocks.
+
+use super::{DeviceLinear, HostLinear};
+use crate::base::{Error, Result};
+use crate::checkpoint::Checkpoint;
+use crate::device::{Activation, Device, Segments, Tensor};
+use crate::model::{Architecture, Head};
+
+/// A classification head on a device.
+pub struct HeadWeights {
+    pooler: DeviceLinear,
+    classifier: DeviceLinear,
+}
+
+impl HeadWeights {
+    /// Reads the classifier of a checkpoint.
+    ///
+    /// # Errors
+    /// The checkpoint has no classification head.
+    pub async fn read(device: &Device, checkpoint: &Checkpoint, architecture: &Architecture) -> Result<Self> {
+        let Head::Classifier { pooler, classifier } = &architecture.head else {
+            return Err(Error::recipe(format!(
+                "Accuracy needs a classification head, and this checkpoint ({}) has none; leave the evaluation data out, or evaluate the task features.",
+                architecture.class
+            )));
+        };
+        Ok(Self {
+            pooler: DeviceLinear::upload(device, &HostLinear::read(checkpoint, pooler).await?).await?,
+            classifier: DeviceLinear::upload(device, &HostLinear::read(checkpoint, classifier).await?).await?,
+        })
+    }
+
+    /// Logits [sequences, labels] from the last hidden states, by the first token of each sequence.
+    pub async fn logits(&self, device: &Device, states: &Tensor, segments: &Segments) -> Result<Tensor> {
+        let first: Vec<u32> = segments.ranges().map(|rows| rows.start as u32).collect();
+        let tokens = device.select(states, Some(&first), None).await?;
+        let pooled = self.pooler.apply(device, &tokens, Activation::Tanh).await?;
+        self.classifier.apply(device, &pooled, Activation::Identity).await
+    }
+}

@@ -1,0 +1,93 @@
+//! The weights of a block on the host, in the bits of the file: what is read, sliced, repaired and written.
+
+use crate::base::{Error, Result};
+use crate::checkpoint::{Checkpoint, Layout, Matrix};
+use crate::model::{Layer, Linear};
+
+/// A linear layer on the host.
+#[derive(Debug, Clone)]
+pub struct HostLinear {
+    /// The weight, as the file stores it.
+    pub weight: Matrix,
+    /// The bias as a column, [outputs, 1], where the layer has one.
+    pub bias: Option<Matrix>,
+}
+
+impl HostLinear {
+    /// Reads a linear layer.
+    pub async fn read(checkpoint: &Checkpoint, linear: &Linear) -> Result<Self> {
+        let bias = match &linear.bias {
+            Some(name) => Some(column(checkpoint, name).await?),
+            None => None,
+        };
+        Ok(Self { weight: checkpoint.matrix(&linear.weight, linear.layout).await?, bias })
+    }
+
+    /// Only these outputs: rows of the logical [out, in] matrix and entries of the bias.
+    pub fn keep_outputs(&self, indices: &[u32]) -> Self {
+        Self { weight: self.weight.keep_outputs(indices), bias: self.bias.as_ref().map(|bias| bias.keep_outputs(indices)) }
+    }
+
+    /// Only these inputs; the bias stays.
+    pub fn keep_inputs(&self, indices: &[u32]) -> Self {
+        Self { weight: self.weight.keep_inputs(indices), bias: self.bias.clone() }
+    }
+
+    /// Values of the bias, zeros where there is none.
+    pub fn bias_values(&self) -> Result<Vec<f32>> {
+        match &self.bias {
+            Some(bias) => crate::checkpoint::decode(bias.dtype, &bias.bytes),
+            None => Ok(vec![0.0; self.weight.outputs()]),
+        }
+    }
+}
+
+/// A vector of the file as a one-column matrix, so that slicing outputs slices it too.
+async fn column(checkpoint: &Checkpoint, name: &str) -> Result<Matrix> {
+    let entry = checkpoint.require(name)?;
+    let bytes = entry.source.read(entry.range.clone()).await?;
+    let rows = usize::try_from(entry.shape.iter().product::<u64>()).map_err(|_| Error::memory(format!("Tensor {name} is too large.")))?;
+    Ok(Matrix { rows, cols: 1, dtype: entry.dtype, layout: Layout::OutIn, bytes })
+}
+
+/// The linear layers of a block on the host.
+#[derive(Debug, Clone)]
+pub struct HostLayer {
+    /// Query projection.
+    pub query: HostLinear,
+    /// Key projection.
+    pub key: HostLinear,
+    /// Value projection.
+    pub value: HostLinear,
+    /// Attention output projection.
+    pub attention_output: HostLinear,
+    /// First FFN matrix.
+    pub ffn_input: HostLinear,
+    /// Second FFN matrix.
+    pub ffn_output: HostLinear,
+}
+
+impl HostLayer {
+    /// Reads the linear layers of a block.
+    pub async fn read(checkpoint: &Checkpoint, layer: &Layer) -> Result<Self> {
+        Ok(Self {
+            query: HostLinear::read(checkpoint, &layer.query).await?,
+            key: HostLinear::read(checkpoint, &layer.key).await?,
+            value: HostLinear::read(checkpoint, &layer.value).await?,
+            attention_output: HostLinear::read(checkpoint, &layer.attention_output).await?,
+            ffn_input: HostLinear::read(checkpoint, &layer.ffn_input).await?,
+            ffn_output: HostLinear::read(checkpoint, &layer.ffn_output).await?,
+        })
+    }
+
+    /// The linear layers in the order of [`Layer::linears`].
+    pub fn linears(&self) -> [&HostLinear; 6] {
+        [&self.query, &self.key, &self.value, &self.attention_output, &self.ffn_input, &self.ffn_output]
+    }
+
+    /// Bytes of weights and biases.
+    pub fn bytes(&self) -> u64 {
+        let size = |linear: &HostLinear| linear.weight.bytes.len() + linear.bias.as_ref().map_or(0, |bias| bias.bytes.len());
+        self.linears().into_iter().map(|linear| size(linear) as u64).sum()
+    }
+}

@@ -1,0 +1,108 @@
+//! config.json, kept as it was read so that it is written back in the same spelling.
+
+use crate::base::{Error, Result};
+use serde_json::{Map, Value};
+
+/// The parsed config.json, with its key order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    fields: Map<String, Value>,
+}
+
+impl Config {
+    /// Parses the text of config.json.
+    ///
+    /// # Errors
+    /// It is not a JSON object.
+    pub fn parse(text: &str) -> Result<Self> {
+        match serde_json::from_str(text) {
+            Ok(Value::Object(fields)) => Ok(Self { fields }),
+            Ok(_) => Err(Error::input("config.json is not a JSON object; use the config.json that belongs to the model.")),
+            Err(error) => {
+                Err(Error::input(format!("config.json is not valid JSON ({error}); use the config.json that belongs to the model.")))
+            }
+        }
+    }
+
+    /// The architecture's name, `bert` for example.
+    pub fn model_type(&self) -> Result<&str> {
+        self.text("model_type").ok_or_else(|| {
+            Error::input("config.json has no model_type, so the architecture is unknown; use the config.json that belongs to the model.")
+        })
+    }
+
+    /// A field of any type.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.fields.get(name).filter(|value| !value.is_null())
+    }
+
+    /// A text field.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.get(name).and_then(Value::as_str)
+    }
+
+    /// A positive whole number that must be there.
+    pub fn size(&self, name: &str) -> Result<usize> {
+        match self.get(name) {
+            Some(value) => match value.as_u64() {
+                // Far above any model, far below what overflows a product of two.
+                Some(size @ 1..=0x7fff_ffff) => Ok(size as usize),
+                _ => Err(Error::input(format!("config.json has {name} = {value}, which is not a positive whole number."))),
+            },
+            None => Err(Error::input(format!("config.json has no {name}; use the config.json that belongs to the model."))),
+        }
+    }
+
+    /// A positive whole number, or `default` where it is missing.
+    pub fn size_or(&self, name: &str, default: usize) -> Result<usize> {
+        if self.get(name).is_some() { self.size(name) } else { Ok(default) }
+    }
+
+    /// A number, or `default` where it is missing.
+    pub fn number_or(&self, name: &str, default: f64) -> Result<f64> {
+        match self.get(name) {
+            None => Ok(default),
+            Some(value) => value.as_f64().ok_or_else(|| Error::input(format!("config.json has {name} = {value}, which is not a number."))),
+        }
+    }
+
+    /// A truth value, or `default` where it is missing.
+    pub fn flag_or(&self, name: &str, default: bool) -> bool {
+        self.get(name).and_then(Value::as_bool).unwrap_or(default)
+    }
+
+    /// Names of the classes of a classifier, by index, from `id2label`; empty where there are none.
+    pub fn label_names(&self) -> Vec<String> {
+        let Some(labels) = self.get("id2label").and_then(Value::as_object) else { return Vec::new() };
+        (0..labels.len()).map_while(|i| labels.get(&i.to_string()).and_then(Value::as_str).map(str::to_owned)).collect()
+    }
+
+    /// Sets a field, in place if it is there.
+    pub fn set(&mut self, name: &str, value: impl Into<Value>) {
+        self.fields.insert(name.to_owned(), value.into());
+    }
+
+    /// The text to write, indented as Transformers does.
+    pub fn to_text(&self) -> String {
+        let mut text = serde_json::to_string_pretty(&self.fields).unwrap_or_default();
+        text.push('\n');
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_order_and_reports_bad_fields() {
+        let mut config = Config::parse(r#"{"z": 1, "model_type": "bert", "a": -2, "n": null}"#).unwrap();
+        assert_eq!(config.model_type().unwrap(), "bert");
+        assert_eq!(config.size("z").unwrap(), 1);
+        assert!(config.size("a").unwrap_err().to_string().contains("a = -2"));
+        assert!(config.size("n").unwrap_err().to_string().contains("no n"));
+        config.set("z", 3);
+        assert!(config.to_text().find("\"z\"") < config.to_text().find("\"a\""));
+        assert!(Config::parse("[]").is_err() && Config::parse("{").is_err());
+    }
+}

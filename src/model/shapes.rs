@@ -1,0 +1,55 @@
+//! Looking tensors up, and checking their shapes against the config.
+
+use super::Linear;
+use crate::base::{Error, Result};
+use crate::checkpoint::{Checkpoint, Layout};
+
+/// The tensors of a checkpoint, by what a family expects of them.
+pub(super) struct Shapes<'a> {
+    pub(super) checkpoint: &'a Checkpoint,
+}
+
+impl Shapes<'_> {
+    /// Name of a tensor of this shape.
+    fn named(&self, name: &str, shape: &[usize]) -> Result<String> {
+        let entry = self.checkpoint.require(name)?;
+        let expected: Vec<u64> = shape.iter().map(|&n| n as u64).collect();
+        if entry.shape != expected {
+            return Err(Error::input(format!(
+                "Tensor {name} in {} has shape {:?} where config.json says {expected:?}; the weights and the config belong to different models.",
+                entry.source.name(),
+                entry.shape
+            )));
+        }
+        if !entry.dtype.is_supported_float() {
+            return Err(Error::input(format!(
+                "Tensor {name} in {} is of type {}; Coppice computes with F32, F16 and BF16, so convert the model first.",
+                entry.source.name(),
+                entry.dtype.name()
+            )));
+        }
+        Ok(name.to_owned())
+    }
+
+    /// A [rows, cols] table.
+    pub(super) fn table(&self, name: &str, rows: usize, cols: usize) -> Result<String> {
+        self.named(name, &[rows, cols])
+    }
+
+    /// A vector.
+    pub(super) fn vector(&self, name: &str, width: usize) -> Result<String> {
+        self.named(name, &[width])
+    }
+
+    /// `at.weight`, [outputs, inputs], and `at.bias` where there is one.
+    pub(super) fn linear(&self, at: &str, outputs: usize, inputs: usize) -> Result<Linear> {
+        let bias = format!("{at}.bias");
+        Ok(Linear {
+            weight: self.table(&format!("{at}.weight"), outputs, inputs)?,
+            bias: self.checkpoint.get(&bias).is_some().then(|| self.vector(&bias, outputs)).transpose()?,
+            layout: Layout::OutIn,
+            outputs,
+            inputs,
+        })
+    }
+}
