@@ -7,7 +7,7 @@ use js_sys::{Array, Uint8Array};
 use std::any::Any;
 use std::ops::Range;
 use std::rc::Rc;
-use wasm_bindgen::JsValue;
+use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::Blob;
 
@@ -90,5 +90,5 @@ impl Scratch for BlobScratch {
 
 /// What a thrown value says.
 fn message(error: &JsValue) -> String {
-    js_sys::Error::try_from(error.clone()).map_or_else(|_| format!("{error:?}"), |error| error.message().into())
+    error.dyn_ref::<js_sys::Error>().map_or_else(|| format!("{error:?}"), |error| error.message().into())
 }
