@@ -1,1 +1,23 @@
-//! (room)
+//! Statistics of the inputs of every consumer of prunable units, streamed layer by layer.
+
+mod dense;
+mod moments;
+
+pub use dense::{Calibration, dense_pass};
+pub use moments::{HostSums, Moments, SiteStatistics, Statistics};
+
+/// What a criterion or a repair needs to be collected. Column sums and sums of squares are always taken.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Any statistic at all; without it the calibration pass is left out.
+    pub statistics: bool,
+    /// The Gram matrix of the consumer's input.
+    pub gram: bool,
+}
+
+impl Needs {
+    /// Everything that either needs.
+    pub fn union(self, other: Self) -> Self {
+        Self { statistics: self.statistics || other.statistics || self.gram || other.gram, gram: self.gram || other.gram }
+    }
+}

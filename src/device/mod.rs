@@ -12,6 +12,8 @@ pub mod gpu;
 pub use ledger::Ledger;
 pub use tensor::{Segments, Tensor, Weight};
 
+pub use crate::model::Activation;
+
 use crate::base::{CancelToken, Result};
 use crate::checkpoint::Matrix;
 use serde::{Deserialize, Serialize};
@@ -42,23 +44,6 @@ pub struct DeviceInfo {
     pub software: bool,
     /// One sentence: why this device was chosen.
     pub why: String,
-}
-
-/// Element-wise function that a linear layer applies to its output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Activation {
-    /// None.
-    Identity,
-    /// Gaussian error linear unit with the error function (Hendrycks and Gimpel, 2016).
-    Gelu,
-    /// GELU with the tanh approximation, as GPT-2 has it (`gelu_new`).
-    GeluTanh,
-    /// Rectified linear unit.
-    Relu,
-    /// Sigmoid linear unit (swish).
-    Silu,
-    /// Hyperbolic tangent.
-    Tanh,
 }
 
 /// Shape of multi-head attention.

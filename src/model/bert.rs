@@ -1,7 +1,7 @@
 //! BERT (Devlin et al., 2019) as Transformers stores it: with and without the `bert.` prefix, with a classifier, a
 //! masked-LM head or none.
 
-use super::{Architecture, Config, Embeddings, Head, Layer, Linear, Norm, NormPlacement, Shapes, Unit, activation};
+use super::{Activation, Architecture, Config, Embeddings, Head, Layer, Linear, Norm, NormPlacement, Shapes, Unit};
 use crate::base::{Error, Result};
 use crate::checkpoint::Checkpoint;
 
@@ -59,7 +59,7 @@ pub(super) fn describe(config: &Config, checkpoint: &Checkpoint) -> Result<Archi
         hidden,
         vocabulary,
         positions,
-        activation: activation(config.text("hidden_act").unwrap_or("gelu"))?,
+        activation: Activation::named(config.text("hidden_act").unwrap_or("gelu"))?,
         norm_eps: config.number_or("layer_norm_eps", 1e-12)? as f32,
         placement: NormPlacement::Post,
         causal: false,

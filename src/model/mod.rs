@@ -3,17 +3,18 @@
 //! An architecture is a description. `forward` computes what it describes, `export` writes what its config can express;
 //! neither knows a family by name. One file a family says how its config and names become that description.
 
+mod activation;
 mod bert;
 mod config;
 mod shapes;
 mod units;
 
+pub use activation::Activation;
 pub use config::Config;
 pub use units::Unit;
 
 use crate::base::{Error, Result};
 use crate::checkpoint::{Checkpoint, Layout};
-use crate::device::Activation;
 use shapes::Shapes;
 
 /// A linear layer: which tensors hold it and how.
@@ -232,15 +233,4 @@ fn layer_widths(config: &Config, index: usize, heads: usize, neurons: usize) -> 
 fn class_name(config: &Config, default: &str) -> String {
     let first = config.get("architectures").and_then(|names| names.get(0)).and_then(serde_json::Value::as_str);
     first.unwrap_or(default).to_owned()
-}
-
-/// The activation that a config names.
-fn activation(name: &str) -> Result<Activation> {
-    Ok(match name {
-        "gelu" => Activation::Gelu,
-        "gelu_new" | "gelu_fast" | "gelu_pytorch_tanh" => Activation::GeluTanh,
-        "relu" => Activation::Relu,
-        "silu" | "swish" => Activation::Silu,
-        other => return Err(Error::input(format!("config.json names the activation \"{other}\", which Coppice does not support."))),
-    })
 }

@@ -1,0 +1,98 @@
+//! Uniform: every layer keeps the same share of its heads, and its FFN takes up what whole heads round away.
+
+use super::{Allocation, CloseCall, LayerPlan, LayerScores, Plan, Request, TOLERANCE, Widths, select};
+use crate::base::{Error, Result};
+use crate::model::{Layer, Unit};
+
+pub(super) struct Uniform;
+
+impl Allocation for Uniform {
+    fn name(&self) -> &'static str {
+        "uniform"
+    }
+
+    fn title(&self) -> &'static str {
+        "Uniform"
+    }
+
+    fn summary(&self) -> &'static str {
+        "Every layer loses the same share; FFN width takes up what whole heads round away."
+    }
+
+    fn check(&self, request: &Request<'_>) -> Result<()> {
+        let realised = realised(request, request.ratio);
+        if (realised - request.ratio).abs() <= TOLERANCE {
+            return Ok(());
+        }
+        let (below, above) = nearest(request);
+        let nearest: Vec<String> = [below, above].into_iter().flatten().map(|ratio| format!("{ratio:.3}")).collect();
+        let units: Vec<&str> = request.units.iter().map(|unit| unit.name()).collect();
+        Err(Error::recipe(format!(
+            "A ratio of {} cannot be reached by removing {} alone; the nearest ratios that can are {}.",
+            request.ratio,
+            units.join(" and "),
+            nearest.join(" and ")
+        )))
+    }
+
+    fn plan(&self, request: &Request<'_>, scores: &[LayerScores]) -> Result<(Plan, Vec<CloseCall>)> {
+        let mut plan = Plan::dense(request.architecture);
+        let mut close_calls = Vec::new();
+        for (index, (layer, scores)) in request.architecture.layers.iter().zip(scores).enumerate() {
+            let widths = widths(layer, request.units, request.ratio);
+            for (unit, keep) in [(Unit::Heads, widths.heads), (Unit::Neurons, widths.neurons)] {
+                if keep == layer.units(unit) {
+                    continue;
+                }
+                let scores = scores[unit as usize].as_ref().ok_or_else(|| Error::internal("an allocation without scores"))?;
+                let (kept, close) = select(scores, keep, index, unit);
+                *LayerPlan::kept_mut(&mut plan.layers[index], unit) = kept;
+                close_calls.extend(close);
+            }
+        }
+        Ok((plan, close_calls))
+    }
+}
+
+/// Units that one layer keeps at a ratio: at least one of each kind.
+fn widths(layer: &Layer, units: &[Unit], ratio: f64) -> Widths {
+    let heads = if units.contains(&Unit::Heads) { nearest_count(layer.heads, 1.0 - ratio) } else { layer.heads };
+    if !units.contains(&Unit::Neurons) {
+        return Widths { heads, neurons: layer.neurons };
+    }
+    let target = (1.0 - ratio) * layer.linear_parameters(layer.heads, layer.neurons) as f64;
+    let (without, with) = (layer.linear_parameters(heads, 0) as f64, layer.linear_parameters(heads, layer.neurons) as f64);
+    Widths { heads, neurons: nearest_count(layer.neurons, (target - without) / (with - without).max(1.0)) }
+}
+
+/// The whole number nearest to a share of `count`, within 1..=count.
+fn nearest_count(count: usize, share: f64) -> usize {
+    ((count as f64 * share).round() as usize).clamp(1, count.max(1))
+}
+
+/// Share of parameters that is removed when `ratio` is asked for.
+fn realised(request: &Request<'_>, ratio: f64) -> f64 {
+    let layers = &request.architecture.layers;
+    let kept: u64 = layers
+        .iter()
+        .map(|layer| {
+            let widths = widths(layer, request.units, ratio);
+            layer.linear_parameters(widths.heads, widths.neurons)
+        })
+        .sum();
+    1.0 - kept as f64 / request.architecture.linear_parameters().max(1) as f64
+}
+
+/// The nearest realisable ratios below and above the one asked for, of those that realise themselves.
+fn nearest(request: &Request<'_>) -> (Option<f64>, Option<f64>) {
+    let legal = (0..=1000)
+        .map(|step| realised(request, f64::from(step) / 1000.0))
+        .filter(|&ratio| (realised(request, ratio) - ratio).abs() <= TOLERANCE);
+    legal.fold((None, None), |(below, above): (Option<f64>, Option<f64>), ratio| {
+        if ratio <= request.ratio {
+            (Some(below.map_or(ratio, |b| b.max(ratio))), above)
+        } else {
+            (below, Some(above.map_or(ratio, |a| a.min(ratio))))
+        }
+    })
+}

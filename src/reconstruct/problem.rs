@@ -1,0 +1,125 @@
+//! The least-squares problem of one consumer, as sums over tokens.
+
+use crate::base::{Error, Result};
+use crate::calibrate::{HostSums, Moments};
+use crate::device::{Device, Op, Tensor};
+
+/// Kept inputs x, [k], and wanted outputs y, [d] (without the consumer's bias), as sums over `count` tokens.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    count: f64,
+    /// Sum of x x^T, [k, k]; absent where only means are needed.
+    gram: Option<Tensor>,
+    /// Sum of x y^T, [k, d]; absent with `gram`.
+    cross: Option<Tensor>,
+    x: HostSums,
+    /// Sum of y, [d].
+    y_sums: Vec<f64>,
+    /// Sum of |y|^2; absent with `gram`.
+    y_square: Option<f64>,
+}
+
+/// New weights of a consumer.
+#[derive(Debug, Clone)]
+pub struct Fit {
+    /// Weights, [kept, outputs].
+    pub weight: Tensor,
+    /// What is added to the bias, [outputs].
+    pub shift: Vec<f64>,
+    /// Damping that was used, in units of the inputs' variance; 0 where none was.
+    pub damping: f64,
+    /// Smallest relative pivot of the factorisation, where there was one.
+    pub smallest_pivot: Option<f64>,
+}
+
+impl Problem {
+    /// Plain: the consumer should give on the kept inputs what the dense consumer `weight`, [n, d], gives on all n inputs.
+    pub async fn plain(device: &Device, moments: &Moments, weight: &Tensor, kept: &[u32]) -> Result<Self> {
+        let all = moments.read_sums(device).await?;
+        let pick = |values: &[f64]| kept.iter().map(|&i| values[i as usize]).collect();
+        let x = HostSums { count: all.count, sums: pick(&all.sums), squares: pick(&all.squares) };
+        let sums = device.select(&moments.sums, Some(&[0]), None).await?;
+        let y_sums = wide(&device.read(&device.matmul(&sums, Op::N, weight, Op::N).await?).await?);
+        let (gram, cross, y_square) = match &moments.gram {
+            Some(gram) => {
+                let all_cross = device.matmul(gram, Op::N, weight, Op::N).await?;
+                let y_square = device.dot(&all_cross, weight).await?;
+                let cross = device.select(&all_cross, Some(kept), None).await?;
+                (Some(device.select(gram, Some(kept), Some(kept)).await?), Some(cross), Some(y_square))
+            }
+            None => (None, None, None),
+        };
+        Ok(Self { count: all.count, gram, cross, x, y_sums, y_square })
+    }
+
+    /// Error-aware: moments of the student's kept inputs, and what its outputs should be, as sums.
+    pub async fn aware(device: &Device, inputs: &Moments, cross: &Tensor, outputs: &Moments) -> Result<Self> {
+        let x = inputs.read_sums(device).await?;
+        let y = outputs.read_sums(device).await?;
+        let y_square = Some(y.squares.iter().sum());
+        Ok(Self { count: x.count, gram: inputs.gram.clone(), cross: Some(cross.clone()), x, y_sums: y.sums, y_square })
+    }
+
+    /// Number of outputs.
+    pub fn outputs(&self) -> usize {
+        self.y_sums.len()
+    }
+
+    /// Number of tokens.
+    pub fn count(&self) -> f64 {
+        self.count
+    }
+
+    /// Mean variance of the kept inputs, times the number of tokens: the scale of the damping.
+    pub(super) fn mean_variance(&self) -> f64 {
+        let variances = self.x.variances();
+        self.count * variances.iter().sum::<f64>() / variances.len().max(1) as f64
+    }
+
+    /// Sum of centred x x^T, [k, k], plus `damping` on the diagonal.
+    pub(super) async fn centred_gram(&self, device: &Device, damping: f64) -> Result<Tensor> {
+        let gram = self.gram.as_ref().ok_or_else(|| Error::internal("a repair without its Gram matrix"))?;
+        // With a mean of sum / sqrt(count) and a count of 1 the operation gives the sum, not the average.
+        let root = self.count.max(1.0).sqrt();
+        let mean: Vec<f32> = self.x.sums.iter().map(|sum| (sum / root) as f32).collect();
+        let mean = device.upload(1, mean.len(), &mean).await?;
+        let all: Vec<u32> = (0..gram.rows() as u32).collect();
+        device.covariance(gram, &mean, 1.0, &all, &all, damping as f32).await
+    }
+
+    /// Sum of centred x y^T, [k, d].
+    pub(super) async fn centred_cross(&self, device: &Device) -> Result<Tensor> {
+        let cross = self.cross.as_ref().ok_or_else(|| Error::internal("a repair without its cross-Gram"))?;
+        let (x, y) = (narrow(&self.x.sums), narrow(&self.y_sums));
+        let (x, y) = (device.upload(x.len(), 1, &x).await?, device.upload(1, y.len(), &y).await?);
+        device.add(cross, &device.matmul(&x, Op::N, &y, Op::N).await?, (-1.0 / self.count.max(1.0)) as f32).await
+    }
+
+    /// Mean of y - x V for weights V, [k, d]: what the bias must add.
+    pub(super) async fn shift(&self, device: &Device, weight: &Tensor) -> Result<Vec<f64>> {
+        let sums = device.upload(1, self.x.sums.len(), &narrow(&self.x.sums)).await?;
+        let given = wide(&device.read(&device.matmul(&sums, Op::N, weight, Op::N).await?).await?);
+        Ok(self.y_sums.iter().zip(given).map(|(wanted, given)| (wanted - given) / self.count.max(1.0)).collect())
+    }
+
+    /// Relative error of a fit on these tokens: the squared error over the variance of y. `None` where it cannot be told.
+    pub async fn error(&self, device: &Device, fit: &Fit) -> Result<Option<f64>> {
+        let Some(y_square) = self.y_square.filter(|_| self.count > 0.0) else { return Ok(None) };
+        let spread = y_square - self.y_sums.iter().map(|sum| sum * sum / self.count).sum::<f64>();
+        let cross = self.centred_cross(device).await?;
+        let explained = device.matmul(&self.centred_gram(device, 0.0).await?, Op::N, &fit.weight, Op::N).await?;
+        let quadratic = device.dot(&explained, &fit.weight).await? - 2.0 * device.dot(&cross, &fit.weight).await?;
+        let wanted = self.shift(device, &fit.weight).await?;
+        let offset: f64 = wanted.iter().zip(&fit.shift).map(|(wanted, shift)| (wanted - shift).powi(2)).sum();
+        let error = (spread + quadratic).max(0.0) + self.count * offset;
+        Ok((spread > 0.0).then(|| error / spread))
+    }
+}
+
+fn wide(values: &[f32]) -> Vec<f64> {
+    values.iter().copied().map(f64::from).collect()
+}
+
+fn narrow(values: &[f64]) -> Vec<f32> {
+    values.iter().map(|&v| v as f32).collect()
+}
