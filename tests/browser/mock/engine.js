@@ -1,0 +1,141 @@
+/**
+ * A stand-in for the wasm engine with its surface, for states of the page that a healthy engine never shows.
+ * The seed of the recipe picks the fault: 901 ignores cancel and hangs, 902 crashes, 903 loses the device, 904 panics.
+ */
+const LAYERS = 6;
+const STEPS = ['open', 'evaluate_dense', 'calibrate', 'score', 'reconstruct', 'export', 'evaluate_pruned'];
+const choice = (name) => ({ name, title: name, summary: `What ${name} does.` });
+const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+const fail = (kind, message) => Object.assign(new Error(message), { kind });
+
+let starts = 0;
+
+export default async function init() {}
+
+export class Engine {
+  #cancelled = false;
+  #device;
+
+  static async start(device) {
+    starts += 1;
+    const engine = new Engine();
+    engine.#device = device;
+    return engine;
+  }
+
+  info() {
+    const kind = this.#device === 'gpu' ? 'gpu' : 'cpu';
+    return {
+      kind,
+      name: 'stand-in',
+      backend: 'mock',
+      software: kind === 'gpu',
+      why: `start ${starts} of this worker`,
+    };
+  }
+
+  catalog() {
+    return {
+      criteria: ['magnitude', 'flap'].map(choice),
+      allocations: ['uniform'].map(choice),
+      reconstructions: ['none', 'bias', 'liar'].map(choice),
+      outputs: ['stock', 'sliced'].map(choice),
+    };
+  }
+
+  async inspect(files) {
+    if (!files.some(({ name }) => name === 'config.json')) {
+      throw fail('input', 'The folder has no config.json; choose the folder that holds the whole model.');
+    }
+    return {
+      family: 'bert',
+      class: 'BertForSequenceClassification',
+      hidden: 384,
+      vocabulary: 14965,
+      positions: 512,
+      heads: Array(LAYERS).fill(12),
+      head_dim: 32,
+      neurons: Array(LAYERS).fill(1536),
+      head: 'classifier',
+      labels: ['negative', 'positive'],
+      parameters: 16_733_570,
+      linear_parameters: 10_646_784,
+      bytes: 33_467_140,
+      dtypes: ['F16'],
+      stock_units: ['neurons'],
+    };
+  }
+
+  async prune(files, recipe, texts, onProgress) {
+    this.#cancelled = false;
+    const { seed } = recipe.calibration;
+    for (const phase of STEPS) {
+      for (let layer = 0; layer < LAYERS; layer += 1) {
+        onProgress({ phase, layer, layers: LAYERS, fraction: layer / LAYERS });
+        await wait(recipe.calibration.sequences / 20);
+        if (this.#cancelled && seed !== 901) throw fail('cancelled', 'The run was cancelled; nothing was written.');
+        if (phase !== 'calibrate') continue;
+        if (seed === 901) for (;;);
+        if (seed === 902)
+          setTimeout(() => {
+            throw new Error('out of luck');
+          });
+        if (seed === 902) await new Promise(() => {});
+        if (seed === 903) throw fail('device', 'The GPU was lost; run again, or choose the CPU.');
+        if (seed === 904) throw new WebAssembly.RuntimeError('unreachable');
+      }
+    }
+    const text = (name, value) => ({ name, parts: [new Blob([value])] });
+    const kept = (before, count) => ({
+      before,
+      kept: Array.from({ length: count }, (_, i) => Math.floor((i * before) / count)),
+    });
+    const heads = recipe.method.units.includes('heads');
+    const layers = Array.from({ length: LAYERS }, (_, i) => ({
+      heads: kept(12, heads ? 4 + i : 12),
+      neurons: kept(1536, 400 + 60 * i),
+    }));
+    const evaluation = (accuracy, kl) =>
+      texts.evaluation && {
+        task: 'classify',
+        accuracy,
+        examples: texts.evaluation.split('\n').length,
+        kl,
+      };
+    const report = {
+      device: this.info(),
+      seconds: 12.3,
+      parameters: { before: 16_733_570, after: 11_425_000 },
+      ratio: { asked: recipe.method.ratio, realised: recipe.method.ratio },
+      bytes: { before: 33_467_140, after: 22_850_000 },
+      output: recipe.output.kind,
+      layers,
+      dense: evaluation(0.898, 0),
+      pruned: evaluation(0.889, 0.0312),
+      warnings: ['The text held 480 sequences, fewer than the 512 that were asked for.'],
+      close_calls: ['layer 3, neuron 17', 'layer 5, neuron 1201'],
+    };
+    const weights = files.find(({ name }) => name.endsWith('.safetensors'));
+    return {
+      report,
+      plan: { layers },
+      files: [
+        text('config.json', '{}'),
+        {
+          name: 'model.safetensors',
+          parts: [new Uint8Array([1, 2, 3]), ...(weights ? [weights.blob.slice(0, 1000)] : [])],
+        },
+        text('recipe.json', JSON.stringify(recipe)),
+        text('README.md', '# pruned\n'),
+      ],
+    };
+  }
+
+  async evaluate() {
+    return { task: 'classify', accuracy: 0.9, examples: 1 };
+  }
+
+  cancel() {
+    this.#cancelled = true;
+  }
+}

@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { launch } from './chromium.mjs';
+import { serveFolder } from './serve.mjs';
+
+const root = new URL('../../', import.meta.url).pathname;
+
+/** The built site, or the one on the stand-in engine. */
+export const SITE = `${root}dist`;
+export const MOCK = `${root}out/mock`;
+export const DEMO = `${root}www/models/bert-sst2`;
+export const FULL = Boolean(process.env.COPPICE_FULL);
+export const OUT = `${root}out/browser`;
+
+/**
+ * Opens the site in a fresh browser. `requests` fills with every address that the page or its worker asks for;
+ * closing fails where one of them left the page's origin, or where the page reported an error of its own.
+ */
+export async function open(folder, { flags, context, expectErrors = false } = {}) {
+  assert.ok(existsSync(`${folder}/index.html`), `${folder} is not built; run make site first`);
+  const server = await serveFolder(folder);
+  const browser = await launch(flags);
+  const page = await (await browser.newContext({ acceptDownloads: true, ...context })).newPage();
+  const requests = [];
+  const faults = [];
+  page.on('pageerror', (error) => faults.push(error.message));
+  page.on('console', (message) => {
+    if (message.type() === 'error') faults.push(message.text());
+  });
+  await recordRequests(page, requests);
+  await page.goto(`${server.origin}/`);
+  const close = async () => {
+    await browser.close();
+    await server.close();
+    const foreign = requests.filter(
+      (address) => !address.startsWith(server.origin) && !address.startsWith(`blob:${server.origin}`),
+    );
+    assert.deepEqual(foreign, [], 'every request stays on the page’s origin');
+    if (!expectErrors) assert.deepEqual(faults, [], 'the console stays clean');
+  };
+  return { page, origin: server.origin, requests, faults, close };
+}
+
+/** Records requests at the browser's own level: those of workers included, which the page's events leave out. */
+async function recordRequests(page, requests) {
+  page.on('request', (request) => requests.push(request.url()));
+  const session = await page.context().newCDPSession(page);
+  session.on('Network.requestWillBeSent', ({ request }) => requests.push(request.url));
+  await session.send('Network.enable');
+  session.on('Target.attachedToTarget', ({ sessionId }) => {
+    const send = (method) =>
+      session.send('Target.sendMessageToTarget', {
+        sessionId,
+        message: JSON.stringify({ id: 1, method }),
+      });
+    void send('Network.enable').catch(() => undefined);
+  });
+  session.on('Target.receivedMessageFromTarget', ({ message }) => {
+    const { method, params } = JSON.parse(message);
+    if (method === 'Network.requestWillBeSent') requests.push(params.request.url);
+  });
+  await session.send('Target.setAutoAttach', {
+    autoAttach: true,
+    waitForDebuggerOnStart: false,
+    flatten: false,
+  });
+}
+
+/** Waits until the engine runs and the menus are filled. */
+export async function ready(page, device) {
+  if (device) await page.getByTestId('device').selectOption(device);
+  await page.waitForFunction(
+    (wanted) => {
+      const chip = document.querySelector('[data-testid="device-chip"]').textContent;
+      return wanted ? chip.startsWith(wanted.toUpperCase()) : !chip.startsWith('Starting');
+    },
+    device,
+    { timeout: 120_000 },
+  );
+}
+
+/** Takes the bundled demo model and waits for its facts. */
+export async function takeDemo(page) {
+  await page.getByTestId('demo-bert-sst2').click();
+  await page.getByTestId('model-facts').getByText('Architecture').waitFor({ timeout: 60_000 });
+}
+
+/** The sentence in the alert region. */
+export async function alertText(page, timeout = 60_000) {
+  const sentence = page.getByTestId('alert').locator('p');
+  await sentence.waitFor({ timeout });
+  return sentence.textContent();
+}

@@ -1,0 +1,97 @@
+/**
+ * Coppice as a module: prunes transformer checkpoints in a worker of this page, on its GPU or CPU. Nothing leaves the machine.
+ *
+ * ```js
+ * const coppice = await Coppice.start({ device: 'auto' });
+ * const { report, files } = await coppice.prune(inputFiles, recipe, { calibration: text });
+ * ```
+ */
+import { Connection } from './connection.ts';
+import type { SentFile } from './protocol.ts';
+import type {
+  Catalog,
+  DeviceInfo,
+  DevicePreference,
+  Evaluation,
+  EvaluateOptions,
+  Inspection,
+  NamedBlob,
+  PruneOptions,
+  PruneResult,
+  Recipe,
+  Report,
+  RunOptions,
+} from './types.ts';
+
+export { CoppiceError } from './errors.ts';
+export type * from './types.ts';
+
+/** The files of an output folder as the worker sends them. */
+interface RawResult {
+  report: Report;
+  plan: unknown;
+  files: { name: string; parts: BlobPart[] }[];
+}
+
+export class Coppice {
+  /** What recipes can name, as the core declares it. */
+  readonly catalog: Catalog;
+  readonly #connection: Connection;
+  readonly #started: DeviceInfo;
+
+  private constructor(connection: Connection, device: DeviceInfo, catalog: Catalog) {
+    this.#connection = connection;
+    this.#started = device;
+    this.catalog = catalog;
+  }
+
+  /**
+   * Starts the engine: `auto` takes the faster device by a quick measurement.
+   *
+   * Rejects with a {@link CoppiceError} where the device that was asked for is not there.
+   */
+  static async start(options: { device?: DevicePreference } = {}): Promise<Coppice> {
+    const connection = new Connection(options.device ?? 'auto');
+    try {
+      const { device, catalog } = await connection.ready();
+      return new Coppice(connection, device, catalog);
+    } catch (error) {
+      connection.close();
+      throw error;
+    }
+  }
+
+  /** The device that runs, and why. */
+  get device(): DeviceInfo {
+    return this.#connection.device ?? this.#started;
+  }
+
+  /** Reads the config and the tensor headers of a model folder; no weights. */
+  async inspect(files: readonly NamedBlob[], options: RunOptions = {}): Promise<Inspection> {
+    return (await this.#connection.call({ method: 'inspect', files: send(files) }, options)) as Inspection;
+  }
+
+  /** Prunes the model as the recipe says. `files` of the result is the whole output folder. */
+  async prune(files: readonly NamedBlob[], recipe: Recipe, options: PruneOptions): Promise<PruneResult> {
+    const { calibration, evaluation } = options;
+    const call = { method: 'prune', files: send(files), recipe, calibration, evaluation } as const;
+    const raw = (await this.#connection.call(call, options)) as RawResult;
+    return { report: raw.report, plan: raw.plan, files: raw.files.map(({ name, parts }) => new File(parts, name)) };
+  }
+
+  /** Measures a model on labelled lines or on plain text. */
+  async evaluate(files: readonly NamedBlob[], options: EvaluateOptions): Promise<Evaluation> {
+    const { task, data, window, limit } = options;
+    const call = { method: 'evaluate', files: send(files), task, data, window, limit } as const;
+    return (await this.#connection.call(call, options)) as Evaluation;
+  }
+
+  /** Ends the worker and frees the device. A call under way rejects. */
+  close(): void {
+    this.#connection.close();
+  }
+}
+
+function send(files: readonly NamedBlob[]): SentFile[] {
+  return files.map((file) => ({ name: file.name, blob: file }));
+}

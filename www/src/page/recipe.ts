@@ -1,0 +1,141 @@
+import type { Catalog, Choice, Inspection, Recipe } from '../lib/coppice.ts';
+import { byId, h, inputById } from './dom.ts';
+
+const MENUS = [
+  ['criterion', 'criteria', 'flap'],
+  ['allocation', 'allocations', 'uniform'],
+  ['reconstruction', 'reconstructions', 'liar'],
+  ['output', 'outputs', 'stock'],
+] as const;
+
+/** Section 3: the recipe form and its JSON. */
+export class RecipeStep {
+  /** What the recipe calls the calibration text. */
+  source: () => string = () => 'calibration.txt';
+  readonly #form = byId('recipe-form') as HTMLFormElement;
+  #catalog: Catalog | undefined;
+  #inspection: Inspection | undefined;
+
+  constructor() {
+    const slider = inputById('ratio-slider');
+    const ratio = inputById('ratio');
+    slider.addEventListener('input', () => {
+      ratio.value = slider.value;
+    });
+    ratio.addEventListener('input', () => {
+      slider.value = ratio.value;
+    });
+    this.#form.addEventListener('input', () => {
+      this.update();
+    });
+    this.#form.addEventListener('submit', (event) => {
+      event.preventDefault();
+    });
+    const copy = byId('recipe-copy');
+    copy.addEventListener('click', () => {
+      void navigator.clipboard.writeText(this.#json()).then(
+        () => (copy.textContent = 'Copied'),
+        () => (copy.textContent = 'Select the text and copy it by hand'),
+      );
+    });
+  }
+
+  /** Fills the menus with what the core declares, keeping what was chosen. */
+  offer(catalog: Catalog): void {
+    this.#catalog = catalog;
+    for (const [name, list, preferred] of MENUS) {
+      const select = this.#select(name);
+      const chosen = select.value || preferred;
+      select.replaceChildren(...catalog[list].map((choice) => h('option', { value: choice.name }, choice.title)));
+      select.value = chosen;
+      if (select.selectedIndex < 0) select.selectedIndex = 0;
+    }
+    this.update();
+  }
+
+  /** Takes note of the model, for advice on what its stock config can hold. */
+  fit(inspection: Inspection): void {
+    this.#inspection = inspection;
+    this.update();
+  }
+
+  /** The recipe as the form stands; an error names the field that is wrong. */
+  read(): Recipe {
+    const data = new FormData(this.#form);
+    const text = (name: string) => {
+      const value = data.get(name);
+      return typeof value === 'string' ? value : '';
+    };
+    const units = data.getAll('units').map(String);
+    if (units.length === 0) throw new Error('Nothing is chosen to go; tick heads, neurons or both in step 3.');
+    return {
+      version: 1,
+      calibration: {
+        source: this.source(),
+        sequences: number(text('sequences'), 'The number of calibration sequences', 1, true),
+        length: number(text('length'), 'The number of tokens each', 2, true),
+        seed: number(text('seed'), 'The seed', 0, true),
+      },
+      method: {
+        kind: 'structured',
+        units,
+        criterion: text('criterion'),
+        allocation: text('allocation'),
+        ratio: number(text('ratio'), 'The ratio', 0, false) / 100,
+        reconstruction: text('reconstruction'),
+        ridge: number(text('ridge'), 'The ridge', 0, false),
+        error_aware: text('reconstruction') === 'liar' && data.has('error_aware'),
+      },
+      output: { kind: text('output'), dtype: text('dtype'), pad: text('output') === 'stock' && data.has('pad') },
+    };
+  }
+
+  /** Brings hints, dependent fields, advice and the JSON up to date. */
+  update(): void {
+    for (const [name, list] of MENUS) {
+      const choice = this.#catalog?.[list].find((one: Choice) => one.name === this.#select(name).value);
+      byId(`${name}-hint`).textContent = choice?.summary ?? '';
+    }
+    byId('repair-options').hidden = this.#select('reconstruction').value !== 'liar';
+    byId('pad-choice').hidden = this.#select('output').value !== 'stock';
+    byId('recipe-json').textContent = this.#json();
+    byId('recipe-copy').textContent = 'Copy';
+    const advice = this.#advice();
+    byId('recipe-advice').hidden = advice === '';
+    byId('recipe-advice').textContent = advice;
+  }
+
+  #advice(): string {
+    const data = new FormData(this.#form);
+    if (!this.#inspection || data.get('output') !== 'stock' || data.has('pad')) return '';
+    const misfits = data
+      .getAll('units')
+      .map(String)
+      .filter((unit) => !this.#inspection?.stock_units.includes(unit));
+    if (misfits.length === 0) return '';
+    const family = this.#inspection.family;
+    return `A stock ${family} config cannot hold fewer ${misfits.join(' or ')}: choose the output kind “sliced”, tick “pad”, or leave ${misfits.join(' and ')} alone.`;
+  }
+
+  #json(): string {
+    try {
+      return JSON.stringify(this.read(), null, 2);
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+  }
+
+  #select(name: string): HTMLSelectElement {
+    return this.#form.elements.namedItem(name) as HTMLSelectElement;
+  }
+}
+
+function number(text: string, what: string, least: number, whole: boolean): number {
+  const value = text.trim() === '' ? NaN : Number(text);
+  if (!Number.isFinite(value) || value < least || (whole && !Number.isInteger(value))) {
+    throw new Error(
+      `${what} must be ${whole ? 'a whole number' : 'a number'} of at least ${least}; correct it in step 3.`,
+    );
+  }
+  return value;
+}

@@ -1,0 +1,70 @@
+import { Coppice, type DeviceInfo, type DevicePreference } from '../lib/coppice.ts';
+import { showError } from './alert.ts';
+import { byId } from './dom.ts';
+
+/** The one engine of the page, restarted when the person asks for another device. */
+export class Session {
+  /** Called whenever an engine has started. */
+  onStart: (coppice: Coppice) => void = () => undefined;
+  #current: Promise<Coppice> | undefined;
+  readonly #select = byId('device') as HTMLSelectElement;
+
+  constructor() {
+    this.#select.addEventListener('change', () => {
+      void this.#restart();
+    });
+  }
+
+  /** The running engine; starts one if there is none. */
+  async engine(): Promise<Coppice> {
+    const starting = (this.#current ??= Coppice.start({ device: this.#select.value as DevicePreference }));
+    try {
+      return await starting;
+    } catch (error) {
+      if (this.#current === starting) this.#current = undefined;
+      throw error;
+    }
+  }
+
+  /** Starts the engine now, so that the device is known before the first run. */
+  async start(): Promise<void> {
+    setDevice('Starting…', 'Looking for a device…');
+    try {
+      const coppice = await this.engine();
+      this.show(coppice.device);
+      this.onStart(coppice);
+    } catch (error) {
+      setDevice('No device', 'Nothing runs yet: choose another device.');
+      showError(error);
+    }
+  }
+
+  /** While a run is under way the device cannot change. */
+  set busy(busy: boolean) {
+    this.#select.disabled = busy;
+  }
+
+  show(device: DeviceInfo): void {
+    const kind = device.kind === 'gpu' ? 'GPU' : 'CPU';
+    const note = device.software ? ' This adapter is a program on the CPU, so expect it to be slow.' : '';
+    const why = device.why.charAt(0).toUpperCase() + device.why.slice(1).replace(/\.?$/, '.');
+    setDevice(`${kind} · ${device.name}`, `${kind}: ${device.name} (${device.backend}). ${why}${note}`);
+  }
+
+  async #restart(): Promise<void> {
+    const previous = this.#current;
+    this.#current = undefined;
+    await previous?.then(
+      (coppice) => {
+        coppice.close();
+      },
+      () => undefined,
+    );
+    await this.start();
+  }
+}
+
+function setDevice(chip: string, sentence: string): void {
+  for (const element of document.querySelectorAll('[data-testid="device-chip"]')) element.textContent = chip;
+  byId('device-info').textContent = sentence;
+}

@@ -1,0 +1,29 @@
+/** What `#engine` is: the glue that wasm-bindgen writes, or the tests' stand-in (see vite.config.ts). */
+import type { SentFile } from '../lib/protocol.ts';
+import type { Catalog, DeviceInfo, Progress } from '../lib/types.ts';
+
+type OnProgress = (progress: Progress) => void;
+
+/** Instantiates the compiled module. */
+export default function init(options: { module_or_path: WebAssembly.Module }): Promise<unknown>;
+
+/** The WebAssembly surface of the core (src/web.rs). Failures are rejections with `{kind, message}`. */
+export class Engine {
+  private constructor();
+  static start(device: string): Promise<Engine>;
+  info(): DeviceInfo;
+  catalog(): Catalog;
+  inspect(files: SentFile[]): Promise<unknown>;
+  prune(
+    files: SentFile[],
+    recipe: unknown,
+    texts: { calibration: string; evaluation: string | undefined },
+    onProgress: OnProgress,
+  ): Promise<unknown>;
+  evaluate(
+    files: SentFile[],
+    options: { task: string; data: string; window: number | undefined; limit: number | undefined },
+    onProgress: OnProgress,
+  ): Promise<unknown>;
+  cancel(): void;
+}

@@ -1,0 +1,80 @@
+/** The worker: owns the WebAssembly core and, through it, the GPU. One call at a time; a cancel may come at any moment. */
+import init, { Engine } from '#engine';
+import type { Call, FromWorker, ToWorker } from '../lib/protocol.ts';
+import type { Progress, TextSource } from '../lib/types.ts';
+
+let engine: Engine | undefined;
+/** A cancel that came while the texts of a call were still being read. */
+let cancelled = false;
+
+function post(message: FromWorker): void {
+  self.postMessage(message);
+}
+
+async function read(source: TextSource): Promise<string> {
+  return typeof source === 'string' ? source : source.text();
+}
+
+async function perform(started: Engine, id: number, call: Call): Promise<unknown> {
+  const onProgress = (progress: Progress) => {
+    post({ type: 'progress', id, progress });
+  };
+  cancelled = false;
+  const stopIfCancelled = () => {
+    if (cancelled) throw Object.assign(new Error('The run was cancelled; nothing was written.'), { kind: 'cancelled' });
+  };
+  switch (call.method) {
+    case 'inspect':
+      return started.inspect(call.files);
+    case 'prune': {
+      const calibration = await read(call.calibration);
+      const evaluation = call.evaluation === undefined ? undefined : await read(call.evaluation);
+      stopIfCancelled();
+      return started.prune(call.files, call.recipe, { calibration, evaluation }, onProgress);
+    }
+    case 'evaluate': {
+      const { files, task, window, limit } = call;
+      const data = await read(call.data);
+      stopIfCancelled();
+      return started.evaluate(files, { task, data, window, limit }, onProgress);
+    }
+  }
+}
+
+function describe(error: unknown): { kind: string; message: string } {
+  // A trap of WebAssembly leaves the instance in an unknown state.
+  if (error instanceof WebAssembly.RuntimeError)
+    return { kind: 'internal', message: `The engine failed (${error.message}).` };
+  const { kind, message } = error as { kind?: unknown; message?: unknown };
+  return {
+    kind: typeof kind === 'string' ? kind : 'internal',
+    message: typeof message === 'string' ? message : String(error),
+  };
+}
+
+async function handle(message: ToWorker): Promise<void> {
+  if (message.type === 'cancel') {
+    cancelled = true;
+    engine?.cancel();
+    return;
+  }
+  const id = message.type === 'call' ? message.id : 0;
+  try {
+    if (message.type === 'start') {
+      await init({ module_or_path: message.module });
+      engine = await Engine.start(message.device);
+      post({ type: 'ready', device: engine.info(), catalog: engine.catalog() });
+    } else if (engine) {
+      post({ type: 'done', id, value: await perform(engine, id, message.call) });
+    }
+  } catch (error) {
+    post({ type: 'failed', id, ...describe(error) });
+  }
+}
+
+self.onmessage = (event: MessageEvent<ToWorker>) => void handle(event.data);
+
+// A panic inside a future surfaces here, and no call would ever settle.
+self.addEventListener('unhandledrejection', (event) => {
+  post({ type: 'fatal', message: describe(event.reason).message });
+});
