@@ -1,1 +1,26 @@
-//! (room)
+//! A plan applied: output kinds, config.json, the loader for what a stock config cannot say, and the model card.
+//!
+//! Tensors that a plan does not touch stay byte ranges of the input. What an output is made of is decided in one place,
+//! [`widths`]: the widths that are written for every layer; the config, the padding and the figures follow from them.
+
+mod assemble;
+mod card;
+mod check;
+mod config;
+mod convert;
+mod copied;
+mod layer;
+mod loader;
+mod options;
+mod pad;
+mod widths;
+
+pub use assemble::{Artifacts, assemble};
+pub use card::Card;
+pub use check::{check_plan, check_request};
+pub use layer::export_layer;
+pub use options::{OUTPUT_KINDS, OutputDtype, OutputKind, OutputKindInfo, OutputOptions, output_dtype};
+pub use widths::{OutputSize, output_size};
+
+#[cfg(test)]
+mod tests;

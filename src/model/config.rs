@@ -82,6 +82,11 @@ impl Config {
         self.fields.insert(name.to_owned(), value.into());
     }
 
+    /// Takes a field out, if it is there; the others keep their order.
+    pub fn remove(&mut self, name: &str) {
+        self.fields.shift_remove(name);
+    }
+
     /// The text to write, indented as Transformers does.
     pub fn to_text(&self) -> String {
         let mut text = serde_json::to_string_pretty(&self.fields).unwrap_or_default();

@@ -7,6 +7,8 @@ mod activation;
 mod bert;
 mod config;
 mod shapes;
+#[cfg(test)]
+pub(crate) mod testing;
 mod units;
 
 pub use activation::Activation;

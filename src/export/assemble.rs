@@ -1,0 +1,123 @@
+//! All files of the output.
+
+use super::card::{self, Card, Facts};
+use super::convert::{convert, flatten};
+use super::pad::grow;
+use super::widths::{OutputSize, output_size, shapes, written};
+use super::{OutputKind, OutputOptions, check_plan, config, copied, loader, output_dtype};
+use crate::allocate::Plan;
+use crate::base::Result;
+use crate::checkpoint::{Checkpoint, DEFAULT_SHARD_LIMIT, Data, Folder, OutputFile, OutputTensor, Scratch, lay_out};
+use crate::model::{Architecture, Config};
+use std::collections::{BTreeMap, HashMap};
+
+/// What an output is made of.
+#[derive(Debug)]
+pub struct Artifacts<'a> {
+    /// The input folder.
+    pub folder: &'a Folder,
+    /// Its tensors.
+    pub checkpoint: &'a Checkpoint,
+    /// Its description.
+    pub architecture: &'a Architecture,
+    /// Its config.
+    pub config: &'a Config,
+    /// Which units stay.
+    pub plan: &'a Plan,
+    /// What is written.
+    pub options: &'a OutputOptions,
+    /// Tensors of pruned layers, from [`super::export_layer`].
+    pub changed: Vec<OutputTensor>,
+    /// JSON text of the recipe.
+    pub recipe: String,
+    /// JSON text of the plan.
+    pub plan_json: String,
+    /// JSON text of the report.
+    pub report: String,
+    /// What the model card tells.
+    pub card: Card,
+}
+
+/// The files of the output: config, weights, copies of the tokenizer's files, the loader of a `sliced` output, recipe, plan,
+/// report and model card. Tensors that nothing changes are ranges of the input.
+///
+/// # Errors
+/// The output kind cannot express the plan, a value does not fit the output dtype, or reading or scratch fails.
+pub async fn assemble(artifacts: Artifacts<'_>, scratch: &mut dyn Scratch) -> Result<Vec<OutputFile>> {
+    let Artifacts { folder, checkpoint, architecture, config, plan, options, .. } = artifacts;
+    check_plan(architecture, plan, options)?;
+    let widths = written(architecture, plan, options);
+    let adapted = config::adapt(architecture, config, &widths, options)?;
+    let mut files = vec![OutputFile::text("config.json", adapted.to_text())];
+
+    let shapes = shapes(architecture, &widths);
+    let tensors = tensors(checkpoint, artifacts.changed, options, &shapes, scratch).await?;
+    files.extend(flatten(lay_out(tensors, &metadata(checkpoint, &artifacts.recipe), DEFAULT_SHARD_LIMIT)?));
+
+    files.extend(copied::files(folder));
+    if options.kind == OutputKind::Sliced {
+        files.push(loader::find(architecture.family)?.file());
+    }
+    let facts = Facts {
+        architecture,
+        options,
+        widths: &widths,
+        before: OutputSize { parameters: checkpoint.parameters(), bytes: checkpoint.total_bytes() },
+        after: output_size(architecture, checkpoint, plan, options),
+        modules: copied::has_modules(folder),
+    };
+    let readme = card::text(&artifacts.card, &facts);
+    files.push(OutputFile::text("recipe.json", artifacts.recipe));
+    files.push(OutputFile::text("plan.json", artifacts.plan_json));
+    files.push(OutputFile::text("report.json", artifacts.report));
+    files.push(OutputFile::text("README.md", readme));
+    Ok(files)
+}
+
+/// The output's tensors in the order of the input, new ones last.
+async fn tensors(
+    checkpoint: &Checkpoint,
+    changed: Vec<OutputTensor>,
+    options: &OutputOptions,
+    shapes: &HashMap<String, Vec<u64>>,
+    scratch: &mut dyn Scratch,
+) -> Result<Vec<OutputTensor>> {
+    let order: Vec<String> = changed.iter().map(|tensor| tensor.name.clone()).collect();
+    let mut changed: HashMap<String, OutputTensor> = changed.into_iter().map(|tensor| (tensor.name.clone(), tensor)).collect();
+    let mut tensors = Vec::new();
+    for entry in checkpoint.entries() {
+        let dtype = output_dtype(options, entry.dtype);
+        let tensor = match changed.remove(&entry.name) {
+            Some(tensor) => tensor,
+            None => {
+                let data =
+                    if dtype == entry.dtype { Data::Kept(entry.clone()) } else { Data::Changed(convert(entry, dtype, scratch).await?) };
+                OutputTensor { name: entry.name.clone(), dtype, shape: entry.shape.clone(), data }
+            }
+        };
+        tensors.push(fit(tensor, shapes, scratch).await?);
+    }
+    for name in order {
+        if let Some(tensor) = changed.remove(&name) {
+            tensors.push(fit(tensor, shapes, scratch).await?);
+        }
+    }
+    Ok(tensors)
+}
+
+/// A tensor in the shape that is written.
+async fn fit(tensor: OutputTensor, shapes: &HashMap<String, Vec<u64>>, scratch: &mut dyn Scratch) -> Result<OutputTensor> {
+    match shapes.get(&tensor.name) {
+        Some(shape) if *shape != tensor.shape => grow(tensor, shape, scratch).await,
+        _ => Ok(tensor),
+    }
+}
+
+/// The input's metadata and the recipe, as one line where it is JSON.
+fn metadata(checkpoint: &Checkpoint, recipe: &str) -> BTreeMap<String, String> {
+    let mut metadata = checkpoint.metadata().clone();
+    metadata.entry("format".to_owned()).or_insert_with(|| "pt".to_owned());
+    let compact = serde_json::from_str::<serde_json::Value>(recipe).map_or_else(|_| recipe.to_owned(), |value| value.to_string());
+    metadata.insert("coppice_recipe".to_owned(), compact);
+    metadata
+}

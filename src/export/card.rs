@@ -1,0 +1,222 @@
+//! The model card, README.md.
+
+use super::loader::MODULE;
+use super::widths::OutputSize;
+use super::{OutputKind, OutputOptions};
+use crate::allocate::Widths;
+use crate::model::Architecture;
+use std::fmt::Write;
+
+/// What the model card tells; whatever is empty or missing is left out.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Card {
+    /// Name of the input model, for the title.
+    pub model: String,
+    /// What was done, as one sentence or a few, such as the criterion, the allocation and the repair.
+    pub method: String,
+    /// Share of the blocks' linear parameters that was to be removed, 0 to 1; missing where a plan was given.
+    pub ratio_asked: Option<f64>,
+    /// Share of the blocks' linear parameters that was removed, 0 to 1.
+    pub ratio_realised: f64,
+    /// Parameters of the input; counted from its tensors where missing.
+    pub parameters_before: Option<u64>,
+    /// Parameters of the output; counted from its tensors where missing.
+    pub parameters_after: Option<u64>,
+    /// Bytes of the input's tensors; counted where missing.
+    pub bytes_before: Option<u64>,
+    /// Bytes of the output's tensors; counted where missing.
+    pub bytes_after: Option<u64>,
+    /// What the calibration used, such as "512 sequences of at most 64 tokens from calibration.txt".
+    pub calibration: String,
+    /// What was measured before and after, such as "accuracy" or "perplexity"; empty is "accuracy".
+    pub metric: String,
+    /// Which data it was measured on, such as "872 examples of dev.tsv".
+    pub evaluation: String,
+    /// The metric of the input, in its own unit (accuracy: 0 to 1).
+    pub before: Option<f64>,
+    /// The metric of the output, in its own unit.
+    pub after: Option<f64>,
+    /// What computed, such as an adapter's name.
+    pub device: String,
+    /// Seconds that the run took.
+    pub seconds: Option<f64>,
+}
+
+/// What the card knows from the output itself.
+pub(super) struct Facts<'a> {
+    pub(super) architecture: &'a Architecture,
+    pub(super) options: &'a OutputOptions,
+    pub(super) widths: &'a [Widths],
+    pub(super) before: OutputSize,
+    pub(super) after: OutputSize,
+    /// Whether sentence-transformers' list of modules was copied.
+    pub(super) modules: bool,
+}
+
+/// The text of README.md.
+pub(super) fn text(card: &Card, facts: &Facts<'_>) -> String {
+    let mut out = front_matter(facts);
+    let family = facts.architecture.family;
+    let title = if card.model.is_empty() { facts.architecture.class.as_str() } else { card.model.as_str() };
+    let removed = percent(card.ratio_realised);
+    line(&mut out, &format!("# {title}, pruned by Coppice\n"));
+    line(
+        &mut out,
+        &format!("This is a {family} model from which {removed} of the parameters of its blocks' linear layers were removed.\n"),
+    );
+    loading(&mut out, facts);
+    made(&mut out, card);
+    numbers(&mut out, card, facts);
+    layers(&mut out, facts);
+    out
+}
+
+fn front_matter(facts: &Facts<'_>) -> String {
+    let mut out = String::from("---\nlibrary_name: transformers\n");
+    if let Some(task) = task(&facts.architecture.class) {
+        line(&mut out, &format!("pipeline_tag: {task}"));
+    }
+    for tag in ["tags:", "- coppice", "- pruning"] {
+        line(&mut out, tag);
+    }
+    line(&mut out, &format!("- {}", facts.architecture.family));
+    if facts.options.kind == OutputKind::Sliced {
+        line(&mut out, "- custom_code");
+    }
+    out.push_str("---\n\n");
+    out
+}
+
+/// Task names of model hubs, by the end of the class name.
+fn task(class: &str) -> Option<&'static str> {
+    const TASKS: &[(&str, &str)] = &[
+        ("ForSequenceClassification", "text-classification"),
+        ("ForTokenClassification", "token-classification"),
+        ("ForQuestionAnswering", "question-answering"),
+        ("ForMaskedLM", "fill-mask"),
+        ("Model", "feature-extraction"),
+    ];
+    TASKS.iter().find(|(end, _)| class.ends_with(end)).map(|(_, task)| *task)
+}
+
+/// Transformers' automatic class for a class of a family.
+fn auto_class(class: &str) -> String {
+    match class.split_once("For") {
+        Some((_, task)) if !task.is_empty() && task.bytes().all(|byte| byte.is_ascii_alphanumeric()) => format!("AutoModelFor{task}"),
+        _ => "AutoModel".to_owned(),
+    }
+}
+
+fn loading(out: &mut String, facts: &Facts<'_>) {
+    let class = auto_class(&facts.architecture.class);
+    let sliced = facts.options.kind == OutputKind::Sliced;
+    let extra = if sliced { ", trust_remote_code=True" } else { "" };
+    line(out, "## Loading\n");
+    if sliced {
+        line(
+            out,
+            &format!(
+                "**This model needs `trust_remote_code=True`.** Its layers differ in width, which a stock config cannot say, so \
+                 Transformers has to run the Python file `{MODULE}.py` of this folder. Read that file before you allow it: whoever \
+                 gave you this folder could have changed it. Without the flag, loading fails because the shapes do not match.\n"
+            ),
+        );
+    } else {
+        line(out, "Stock Transformers loads this folder with no extra code.\n");
+    }
+    line(
+        out,
+        &format!(
+            "```python\nfrom transformers import {class}, AutoTokenizer\n\nmodel = {class}.from_pretrained(\"path/to/this/folder\"{extra})\n\
+             tokenizer = AutoTokenizer.from_pretrained(\"path/to/this/folder\")\n```\n"
+        ),
+    );
+    if facts.modules {
+        line(
+            out,
+            "For sentence-transformers, copy the subfolders that `modules.json` names (such as `1_Pooling`) from the original model \
+             into this folder.\n",
+        );
+    }
+}
+
+fn made(out: &mut String, card: &Card) {
+    line(out, "## How it was made\n");
+    let asked = card.ratio_asked.map(percent).unwrap_or_default();
+    let seconds = card.seconds.map(|seconds| format!("{seconds:.1} s")).unwrap_or_default();
+    let rows = [("Method", &card.method), ("Ratio asked for", &asked), ("Calibration", &card.calibration), ("Device", &card.device)];
+    for (name, value) in rows.into_iter().chain([("Time", &seconds)]).filter(|(_, value)| !value.is_empty()) {
+        line(out, &format!("- {name}: {value}"));
+    }
+    line(out, "- `recipe.json` is the recipe, `plan.json` the units that were kept, `report.json` all figures.\n");
+}
+
+fn numbers(out: &mut String, card: &Card, facts: &Facts<'_>) {
+    line(out, "## Numbers\n\n| | before | after |\n| --- | ---: | ---: |");
+    let mut row = |name: &str, before: String, after: String| line(out, &format!("| {name} | {before} | {after} |"));
+    row(
+        "parameters",
+        thousands(card.parameters_before.unwrap_or(facts.before.parameters)),
+        thousands(card.parameters_after.unwrap_or(facts.after.parameters)),
+    );
+    row(
+        "bytes of weights",
+        thousands(card.bytes_before.unwrap_or(facts.before.bytes)),
+        thousands(card.bytes_after.unwrap_or(facts.after.bytes)),
+    );
+    if card.before.is_some() || card.after.is_some() {
+        let metric = if card.metric.is_empty() { "accuracy" } else { card.metric.as_str() };
+        let shown = |value: Option<f64>| match value {
+            Some(value) if metric == "accuracy" => percent(value),
+            Some(value) => format!("{value:.4}"),
+            None => "not measured".to_owned(),
+        };
+        let name = if card.evaluation.is_empty() { metric.to_owned() } else { format!("{metric} ({})", card.evaluation) };
+        row(&name, shown(card.before), shown(card.after));
+    }
+    line(out, "");
+    if facts.options.pad {
+        line(out, "Some removed units are still there as zeros, so that a stock config fits; they count among the parameters and bytes.\n");
+    }
+}
+
+fn layers(out: &mut String, facts: &Facts<'_>) {
+    line(out, "## Widths\n\n| layer | heads | neurons |\n| ---: | ---: | ---: |");
+    for (index, (widths, layer)) in facts.widths.iter().zip(&facts.architecture.layers).enumerate() {
+        line(out, &format!("| {index} | {} of {} | {} of {} |", widths.heads, layer.heads, widths.neurons, layer.neurons));
+    }
+}
+
+fn line(out: &mut String, text: &str) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(out, "{text}");
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.1} %", share * 100.0)
+}
+
+/// A count with a comma every three digits.
+fn thousands(count: u64) -> String {
+    let digits = count.to_string();
+    let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().map(|group| std::str::from_utf8(group).unwrap_or_default()).collect();
+    groups.join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_follow_from_the_class() {
+        assert_eq!(auto_class("BertForSequenceClassification"), "AutoModelForSequenceClassification");
+        assert_eq!(auto_class("BertModel"), "AutoModel");
+        assert_eq!(auto_class("XFor\")\nimport os"), "AutoModel");
+        assert_eq!((task("BertForMaskedLM"), task("BertModel"), task("?")), (Some("fill-mask"), Some("feature-extraction"), None));
+    }
+
+    #[test]
+    fn counts_are_grouped() {
+        assert_eq!([0, 999, 1000, 12_345_678].map(thousands), ["0", "999", "1,000", "12,345,678"]);
+    }
+}

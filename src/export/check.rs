@@ -1,0 +1,96 @@
+//! Refusing, before any work, what an output cannot say.
+
+use super::widths::full_heads;
+use super::{OutputKind, OutputOptions, loader};
+use crate::allocate::Plan;
+use crate::base::{Error, Result};
+use crate::model::{Architecture, Unit};
+
+/// Refuses what the output kind cannot express. `units` are those that a recipe wants to remove; none where it removes
+/// nothing.
+///
+/// # Errors
+/// A sentence that says what would work.
+pub fn check_request(architecture: &Architecture, units: &[Unit], options: &OutputOptions) -> Result<()> {
+    check_options(architecture, options)?;
+    if options.kind != OutputKind::Stock || options.pad {
+        return Ok(());
+    }
+    if units.contains(&Unit::Heads) && !architecture.stock_units.contains(&Unit::Heads) {
+        return Err(Error::recipe(format!(
+            "A stock {} config cannot say that a model has fewer heads, so output kind \"stock\" cannot remove them: {}.",
+            architecture.family, WAYS_OUT
+        )));
+    }
+    if !units.contains(&Unit::Neurons) {
+        let counts = architecture.layers.iter().map(|layer| layer.neurons);
+        check_neurons(architecture, counts, "The model has")?;
+    }
+    let counts = architecture.layers.iter().map(|layer| layer.heads);
+    check_heads(architecture, counts, "The model has")
+}
+
+/// Refuses a concrete plan that the output kind cannot express.
+///
+/// # Errors
+/// A sentence that names the layers and says what would work.
+pub fn check_plan(architecture: &Architecture, plan: &Plan, options: &OutputOptions) -> Result<()> {
+    check_options(architecture, options)?;
+    if plan.layers.len() != architecture.layers.len() {
+        return Err(Error::recipe(format!(
+            "The plan has {} layers and the model {}; use a plan that was made for this model.",
+            plan.layers.len(),
+            architecture.layers.len()
+        )));
+    }
+    if options.kind != OutputKind::Stock || options.pad {
+        return Ok(());
+    }
+    check_heads(architecture, plan.layers.iter().map(|layer| layer.heads.len()), "The plan keeps")?;
+    check_neurons(architecture, plan.layers.iter().map(|layer| layer.neurons.len()), "The plan keeps")
+}
+
+const WAYS_OUT: &str = "remove neurons only, or choose output kind \"sliced\", or set \"pad\": true to write zeros in their places";
+
+fn check_options(architecture: &Architecture, options: &OutputOptions) -> Result<()> {
+    if options.kind == OutputKind::Sliced {
+        if options.pad {
+            return Err(Error::recipe(
+                "\"pad\": true goes with output kind \"stock\", and \"sliced\" has nothing to pad; leave pad out, or choose \"stock\".",
+            ));
+        }
+        loader::find(architecture.family)?;
+    }
+    Ok(())
+}
+
+/// Heads fill the hidden width in families whose config cannot lower them alone.
+fn check_heads(architecture: &Architecture, counts: impl Iterator<Item = usize>, subject: &str) -> Result<()> {
+    if architecture.stock_units.contains(&Unit::Heads) {
+        return Ok(());
+    }
+    for (index, (count, layer)) in counts.zip(&architecture.layers).enumerate() {
+        let full = full_heads(architecture, layer);
+        if count != full {
+            return Err(Error::recipe(format!(
+                "{subject} {count} heads in layer {index}, and a stock {} config cannot say fewer than {full}: {WAYS_OUT}.",
+                architecture.family
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// A stock config has one FFN width for all layers.
+fn check_neurons(architecture: &Architecture, counts: impl Iterator<Item = usize>, subject: &str) -> Result<()> {
+    let counts: Vec<usize> = counts.collect();
+    let Some(&first) = counts.first() else { return Ok(()) };
+    match counts.iter().position(|&count| count != first) {
+        Some(other) => Err(Error::recipe(format!(
+            "{subject} {first} neurons in layer 0 and {} in layer {other}, and a stock config has one {} for all layers: \
+             choose allocation \"uniform\", or output kind \"sliced\", or set \"pad\": true to fill narrower layers with zeros.",
+            counts[other], architecture.width_fields.neurons
+        ))),
+        None => Ok(()),
+    }
+}

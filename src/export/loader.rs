@@ -1,0 +1,55 @@
+//! The Python file that lets Transformers load a `sliced` output.
+
+use crate::base::{Error, Result};
+use crate::checkpoint::OutputFile;
+use serde_json::{Map, Value};
+
+/// Name of the loader's module in an output folder.
+pub(super) const MODULE: &str = "modeling_coppice";
+
+/// A family's loader.
+pub(super) struct Loader {
+    family: &'static str,
+    source: &'static str,
+    /// Transformers' automatic classes, and the loader's class for each.
+    classes: &'static [(&'static str, &'static str)],
+}
+
+const LOADERS: &[Loader] = &[Loader {
+    family: "bert",
+    source: include_str!("loaders/modeling_coppice_bert.py"),
+    classes: &[
+        ("AutoConfig", "CoppiceBertConfig"),
+        ("AutoModel", "CoppiceBertModel"),
+        ("AutoModelForSequenceClassification", "CoppiceBertForSequenceClassification"),
+        ("AutoModelForMaskedLM", "CoppiceBertForMaskedLM"),
+        ("AutoModelForPreTraining", "CoppiceBertForPreTraining"),
+        ("AutoModelForNextSentencePrediction", "CoppiceBertForNextSentencePrediction"),
+        ("AutoModelForTokenClassification", "CoppiceBertForTokenClassification"),
+        ("AutoModelForQuestionAnswering", "CoppiceBertForQuestionAnswering"),
+        ("AutoModelForMultipleChoice", "CoppiceBertForMultipleChoice"),
+    ],
+}];
+
+/// The loader of a family.
+///
+/// # Errors
+/// It has none.
+pub(super) fn find(family: &str) -> Result<&'static Loader> {
+    LOADERS
+        .iter()
+        .find(|loader| loader.family == family)
+        .ok_or_else(|| Error::recipe(format!("Output kind \"sliced\" has no loader for {family} models; choose output kind \"stock\".")))
+}
+
+impl Loader {
+    /// The file for the output folder.
+    pub(super) fn file(&self) -> OutputFile {
+        OutputFile::text(format!("{MODULE}.py"), self.source.to_owned())
+    }
+
+    /// The config's `auto_map`, which tells Transformers where its automatic classes find the loader's.
+    pub(super) fn auto_map(&self) -> Map<String, Value> {
+        self.classes.iter().map(|(auto, class)| ((*auto).to_owned(), format!("{MODULE}.{class}").into())).collect()
+    }
+}

@@ -1,0 +1,84 @@
+//! What is written: the recipe's `output`.
+
+use crate::checkpoint::Dtype;
+use serde::{Deserialize, Serialize};
+
+/// The recipe's `output`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OutputOptions {
+    /// Who can load it.
+    pub kind: OutputKind,
+    /// Element type of floating point tensors.
+    pub dtype: OutputDtype,
+    /// With `stock`: units that the stock config cannot leave out are written as zeros instead.
+    pub pad: bool,
+}
+
+/// Who can load an output.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutputKind {
+    /// Stock Transformers, with no extra code.
+    #[default]
+    Stock,
+    /// Transformers with the loader file that comes along; any widths.
+    Sliced,
+}
+
+/// Element type of an output's floating point tensors.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutputDtype {
+    /// As the input has it, tensor by tensor.
+    #[default]
+    Same,
+    /// 32-bit floats.
+    F32,
+    /// 16-bit floats with 5 bits of exponent.
+    F16,
+    /// 16-bit floats with 8 bits of exponent.
+    Bf16,
+}
+
+impl OutputDtype {
+    /// The type in a file; nothing where each tensor keeps its own.
+    pub(super) fn fixed(self) -> Option<Dtype> {
+        match self {
+            Self::Same => None,
+            Self::F32 => Some(Dtype::F32),
+            Self::F16 => Some(Dtype::F16),
+            Self::Bf16 => Some(Dtype::BF16),
+        }
+    }
+}
+
+/// An output kind, for menus, help and documents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct OutputKindInfo {
+    /// Name in recipes.
+    pub name: &'static str,
+    /// Name for people.
+    pub title: &'static str,
+    /// One sentence.
+    pub summary: &'static str,
+}
+
+/// Every output kind.
+pub const OUTPUT_KINDS: &[OutputKindInfo] = &[
+    OutputKindInfo {
+        name: "stock",
+        title: "Stock",
+        summary: "Loads in stock Transformers with no extra code; what its config cannot say is refused, or padded with zeros.",
+    },
+    OutputKindInfo {
+        name: "sliced",
+        title: "Sliced",
+        summary: "Any widths, layer by layer; loads through a small Python file that comes along, with trust_remote_code.",
+    },
+];
+
+/// The type that a tensor of type `own` is written in. Only F32, F16 and BF16 are ever converted.
+pub fn output_dtype(options: &OutputOptions, own: Dtype) -> Dtype {
+    options.dtype.fixed().filter(|_| own.is_supported_float()).unwrap_or(own)
+}

@@ -1,0 +1,78 @@
+//! The widths that are written for each layer, and the shapes and sizes that follow.
+
+use super::{OutputKind, OutputOptions, output_dtype};
+use crate::allocate::{Plan, Widths};
+use crate::checkpoint::{Checkpoint, Layout};
+use crate::model::{Architecture, Layer, Unit};
+use std::collections::HashMap;
+
+/// The number of heads that a stock config of a family implies where it cannot lower them alone: they fill the hidden width.
+pub(super) fn full_heads(architecture: &Architecture, layer: &Layer) -> usize {
+    architecture.hidden / layer.head_dim.max(1)
+}
+
+/// Whether units of this kind go back to their places in the dense shape.
+pub(super) fn pads_heads(architecture: &Architecture, options: &OutputOptions) -> bool {
+    options.kind == OutputKind::Stock && options.pad && !architecture.stock_units.contains(&Unit::Heads)
+}
+
+/// The widths that are written. Without padding they are those of the plan; with it, heads fill the hidden width and all
+/// layers are as wide as the widest.
+pub(super) fn written(architecture: &Architecture, plan: &Plan, options: &OutputOptions) -> Vec<Widths> {
+    let pads = options.kind == OutputKind::Stock && options.pad;
+    let widest = plan.layers.iter().map(|layer| layer.neurons.len()).max().unwrap_or(0);
+    let layers = architecture.layers.iter().zip(&plan.layers);
+    layers
+        .map(|(layer, kept)| Widths {
+            heads: if pads_heads(architecture, options) { full_heads(architecture, layer) } else { kept.heads.len() },
+            neurons: if pads { widest } else { kept.neurons.len() },
+        })
+        .collect()
+}
+
+/// Shapes of the tensors of the blocks' linear layers at given widths, by name.
+pub(super) fn shapes(architecture: &Architecture, widths: &[Widths]) -> HashMap<String, Vec<u64>> {
+    let mut shapes = HashMap::new();
+    for (layer, widths) in architecture.layers.iter().zip(widths) {
+        let group = (layer.heads / layer.kv_heads.max(1)).max(1);
+        let (query, key) = (widths.heads * layer.head_dim, widths.heads / group * layer.head_dim);
+        let sides = [
+            (query, layer.query.inputs),
+            (key, layer.key.inputs),
+            (key, layer.value.inputs),
+            (layer.attention_output.outputs, query),
+            (widths.neurons, layer.ffn_input.inputs),
+            (layer.ffn_output.outputs, widths.neurons),
+        ];
+        for (linear, (outputs, inputs)) in layer.linears().into_iter().zip(sides) {
+            let (rows, cols) = if linear.layout == Layout::OutIn { (outputs, inputs) } else { (inputs, outputs) };
+            shapes.insert(linear.weight.clone(), vec![rows as u64, cols as u64]);
+            if let Some(bias) = &linear.bias {
+                shapes.insert(bias.clone(), vec![outputs as u64]);
+            }
+        }
+    }
+    shapes
+}
+
+/// What the tensors of a model come to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct OutputSize {
+    /// Elements of floating point tensors.
+    pub parameters: u64,
+    /// Bytes of tensor data, without headers.
+    pub bytes: u64,
+}
+
+/// What the output of a plan will come to, known before anything is computed. Biases that a repair adds to layers without one
+/// are not counted.
+pub fn output_size(architecture: &Architecture, checkpoint: &Checkpoint, plan: &Plan, options: &OutputOptions) -> OutputSize {
+    let shapes = shapes(architecture, &written(architecture, plan, options));
+    checkpoint.entries().fold(OutputSize::default(), |size, entry| {
+        let shape = shapes.get(&entry.name).unwrap_or(&entry.shape);
+        OutputSize {
+            parameters: size.parameters + if entry.dtype.is_float() { shape.iter().product::<u64>() } else { 0 },
+            bytes: size.bytes + output_dtype(options, entry.dtype).span(shape).unwrap_or(0),
+        }
+    })
+}
