@@ -1,0 +1,7 @@
+// Four elements at once, where the row length allows it.
+alias Element = vec4<f32>;
+const WIDTH = 4u;
+
+fn total(v: Element) -> f32 {
+  return (v.x + v.y) + (v.z + v.w);
+}

@@ -1,0 +1,124 @@
+//! WGSL sources and the small preprocessor that puts kernels together.
+//!
+//! `{{NAME}}` is replaced by a constant; a line `#include "shared/x.wgsl" KEY=value ...` by that file, in which the
+//! constants and the given keys hold.
+
+use crate::base::{Error, Result};
+
+/// One kernel with its constants: what a pipeline is made of, and its key in the cache.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Kernel {
+    pub(super) file: &'static str,
+    pub(super) constants: Vec<(&'static str, String)>,
+}
+
+impl Kernel {
+    pub(super) fn new(file: &'static str) -> Self {
+        Self { file, constants: Vec::new() }
+    }
+
+    pub(super) fn with(mut self, name: &'static str, value: impl ToString) -> Self {
+        self.constants.push((name, value.to_string()));
+        self
+    }
+
+    /// The complete WGSL.
+    pub(super) fn source(&self) -> Result<String> {
+        let constants: Vec<_> = self.constants.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        expand(self.file, &constants)
+    }
+}
+
+macro_rules! sources {
+    ($($name:literal),* $(,)?) => {
+        /// Every file under shaders/.
+        const SOURCES: &[(&str, &str)] = &[$(($name, include_str!(concat!("../../../shaders/", $name)))),*];
+    };
+}
+
+sources!(
+    "add.wgsl",
+    "attention.wgsl",
+    "cholesky_block.wgsl",
+    "column_combine.wgsl",
+    "column_stats.wgsl",
+    "copy_block.wgsl",
+    "covariance.wgsl",
+    "dot.wgsl",
+    "embed.wgsl",
+    "equilibrate.wgsl",
+    "gemm_direct.wgsl",
+    "layer_norm.wgsl",
+    "scale.wgsl",
+    "select.wgsl",
+    "shared/activation.wgsl",
+    "shared/block_k_inner.wgsl",
+    "shared/block_k_outer.wgsl",
+    "shared/element_scalar.wgsl",
+    "shared/element_vec.wgsl",
+    "shared/gemm_epilogue.wgsl",
+    "shared/gemm_params.wgsl",
+    "shared/load_bf16_scalar.wgsl",
+    "shared/load_bf16_vec.wgsl",
+    "shared/load_f16_scalar.wgsl",
+    "shared/load_f16_vec.wgsl",
+    "shared/load_f32_scalar.wgsl",
+    "shared/load_f32_vec.wgsl",
+);
+
+fn expand(file: &str, constants: &[(&str, &str)]) -> Result<String> {
+    let text = SOURCES.iter().find(|(name, _)| *name == file).map(|(_, text)| *text);
+    let text = text.ok_or_else(|| Error::internal(format_args!("there is no shader {file}")))?;
+    let mut out = String::with_capacity(text.len());
+    for line in text.lines() {
+        let line = substitute(line, constants);
+        if let Some(rest) = line.trim_start().strip_prefix("#include ") {
+            let mut words = rest.split_whitespace();
+            let name = words.next().unwrap_or_default().trim_matches('"');
+            let keys = words.filter_map(|word| word.split_once('='));
+            let inner: Vec<_> = keys.chain(constants.iter().copied()).collect();
+            out.push_str(&expand(name, &inner)?);
+        } else {
+            out.push_str(&line);
+            out.push('\n');
+        }
+    }
+    Ok(out)
+}
+
+fn substitute(line: &str, constants: &[(&str, &str)]) -> String {
+    let mut line = line.to_owned();
+    if line.contains("{{") {
+        for (name, value) in constants {
+            line = line.replace(&format!("{{{{{name}}}}}"), value);
+        }
+    }
+    line
+}
+
+/// Every kernel in every variant that an operation may ask for.
+#[cfg(test)]
+pub(super) fn every_kernel() -> Vec<Kernel> {
+    let mut kernels: Vec<Kernel> = ["column_combine", "cholesky_block", "copy_block", "covariance", "equilibrate", "scale", "select"]
+        .iter()
+        .map(|name| Kernel::new(SOURCES.iter().map(|(file, _)| *file).find(|file| file.strip_suffix(".wgsl") == Some(name)).unwrap()))
+        .collect();
+    for width in ["vec", "scalar"] {
+        for file in ["add.wgsl", "column_stats.wgsl", "dot.wgsl", "layer_norm.wgsl"] {
+            kernels.push(Kernel::new(file).with("WIDTH", width));
+        }
+        kernels.push(Kernel::new("attention.wgsl").with("WIDTH", width).with("HEAD_DIM", 64));
+        for dtype in ["f32", "f16", "bf16"] {
+            kernels.push(Kernel::new("embed.wgsl").with("TABLE", format!("{dtype}_{width}")));
+            for a_order in ["k_inner", "k_outer"] {
+                for b_order in ["k_inner", "k_outer"] {
+                    for file in ["gemm_direct.wgsl"] {
+                        let kernel = Kernel::new(file).with("A", format!("f32_{width}")).with("B", format!("{dtype}_{width}"));
+                        kernels.push(kernel.with("A_ORDER", a_order).with("B_ORDER", b_order));
+                    }
+                }
+            }
+        }
+    }
+    kernels
+}

@@ -1,0 +1,40 @@
+//! Column sums and sums of squares.
+
+use super::record::Launch;
+use super::shader::Kernel;
+use super::{Gpu, step, width};
+use crate::base::Result;
+use crate::device::Tensor;
+
+/// Rows that one thread of column_stats.wgsl adds up.
+const CHUNK: usize = 512;
+
+impl Gpu {
+    /// See [`super::super::Device::column_stats`].
+    pub async fn column_stats(&self, x: &Tensor, sums: &Tensor) -> Result<()> {
+        sums.expect("sums of column_stats", 2, x.cols)?;
+        let row_cost = 8.0 * x.cols as f64;
+        for span in self.spans(x.rows, x.cols as u64 * 4, row_cost) {
+            let chunks = span.len().div_ceil(CHUNK);
+            let length = x.cols / step(x.cols);
+            let partial = self.tensor(2 * chunks, x.cols)?;
+            self.launch(Launch {
+                kernel: Kernel::new("column_stats.wgsl").with("WIDTH", width(x.cols)),
+                storage: &[self.window(x, span.clone())?, self.whole(&partial)?],
+                params: &[span.len() as u32, length as u32],
+                groups: [length.div_ceil(64), chunks],
+                cost: row_cost * span.len() as f64,
+            })
+            .await?;
+            self.launch(Launch {
+                kernel: Kernel::new("column_combine.wgsl"),
+                storage: &[self.whole(&partial)?, self.whole(sums)?],
+                params: &[chunks as u32, 2 * x.cols as u32],
+                groups: [(2 * x.cols).div_ceil(64), 1],
+                cost: (2 * chunks * x.cols) as f64,
+            })
+            .await?;
+        }
+        Ok(())
+    }
+}
