@@ -1,1 +1,235 @@
-//! (room)
+//! The runs: inspect a folder, prune it by a recipe, evaluate it.
+//!
+//! Pruning is `global`: pass 1 over the dense model collects statistics, scores and the allocation make the plan, pass 2
+//! repairs and exports layer by layer (docs/ARCHITECTURE.md).
+
+mod evaluation;
+mod inspection;
+mod model;
+mod repair;
+mod report;
+
+pub use evaluation::{Evaluation, Task, evaluate};
+pub use inspection::{Inspection, inspect};
+pub use model::Model;
+pub use report::Report;
+
+use crate::allocate::{CloseCall, LayerScores, Plan, Request};
+use crate::base::{Error, Instant, Phase, Result, Run};
+use crate::calibrate::{Calibration, Needs, Statistics, dense_pass};
+use crate::checkpoint::{Checkpoint, Folder, OutputFile, Scratch, folder_of};
+use crate::device::Device;
+use crate::evaluate::{Size, batch_tokens};
+use crate::export::{Artifacts, assemble, check_plan, check_request};
+use crate::forward::HostLayer;
+use crate::model::Unit;
+use crate::recipe::{Method, Recipe, Structured, needs};
+use crate::score::Site;
+use crate::text::{CalibrationUsed, calibration_lines};
+use repair::SecondPass;
+use report::{Findings, Seconds, Sizes, card};
+
+/// Texts that a recipe refers to, already read.
+#[derive(Debug, Clone, Default)]
+pub struct Inputs {
+    /// The calibration text.
+    pub calibration: Option<String>,
+    /// Labelled data to compare on, before and after.
+    pub evaluation: Option<String>,
+    /// plan.json, where the recipe names one.
+    pub plan: Option<String>,
+}
+
+/// What pruning gives.
+pub struct Pruned {
+    /// The output folder, as parts.
+    pub files: Vec<OutputFile>,
+    /// Which units stayed.
+    pub plan: Plan,
+    /// What happened.
+    pub report: Report,
+}
+
+/// Prunes the model in `folder`. Nothing is written but scratch; the output is a list of parts.
+///
+/// # Errors
+/// The model, the recipe or the texts are not right, the device fails, or the run is cancelled.
+pub async fn prune(
+    device: &Device,
+    run: &Run,
+    folder: &Folder,
+    recipe: &Recipe,
+    inputs: &Inputs,
+    scratch: &mut dyn Scratch,
+) -> Result<Pruned> {
+    let started = Instant::now();
+    device.ledger().restart();
+    run.report(Phase::Open, None, 0, 0.0);
+    let model = Model::open(folder).await?;
+    let given = given_plan(recipe, inputs, &model)?;
+    check(recipe, &model, given.as_ref())?;
+    let evaluation = evaluation::Prepared::new(&model, recipe, inputs).await?;
+    let mut seconds = Seconds::default();
+
+    let clock = Instant::now();
+    let before = evaluation.run(device, run, Phase::EvaluateDense, &model).await?;
+    seconds.evaluate_dense = clock.elapsed().as_secs_f64();
+
+    // Pass 1 and the plan.
+    let needs = if nothing_to_remove(recipe, &model, given.as_ref()) { Needs::default() } else { needs(&recipe.method)? };
+    let aware = recipe.method.repair_recipe().error_aware && !nothing_to_remove(recipe, &model, given.as_ref());
+    let (calibration, used) = match needs.statistics || aware {
+        true => calibration(device, &model, recipe, inputs).await?,
+        false => (Calibration::new(&[], 1), None),
+    };
+    let clock = Instant::now();
+    let statistics = match needs.statistics {
+        true => dense_pass(device, run, &model.checkpoint, &model.architecture, &calibration, needs).await?,
+        false => Statistics::default(),
+    };
+    seconds.calibrate = clock.elapsed().as_secs_f64();
+    let clock = Instant::now();
+    let (plan, close_calls) = match (&recipe.method, given) {
+        (_, Some(plan)) => (plan, Vec::new()),
+        (Method::Structured(method), None) => decide(device, run, &model, method, &statistics).await?,
+        (Method::Plan(_), None) => return Err(Error::internal("a plan recipe without its plan")),
+    };
+    check_plan(&model.architecture, &plan, &recipe.output)?;
+    seconds.score = clock.elapsed().as_secs_f64();
+
+    // Pass 2.
+    let clock = Instant::now();
+    let pass = SecondPass { device, run, model: &model, plan: &plan, recipe, calibration: &calibration, statistics: &statistics };
+    let (changed, outcomes) = if aware { pass.aware(scratch).await? } else { pass.plain(scratch).await? };
+    drop(statistics);
+    seconds.reconstruct = clock.elapsed().as_secs_f64();
+
+    // The output, laid out once for its size and evaluation, and once more with the report that they go into.
+    run.report(Phase::Export, None, 0, 0.0);
+    let clock = Instant::now();
+    let mut artifacts = Artifacts {
+        folder,
+        checkpoint: &model.checkpoint,
+        architecture: &model.architecture,
+        config: &model.config,
+        plan: &plan,
+        options: &recipe.output,
+        changed,
+        recipe: text_of(recipe)?,
+        plan_json: text_of(&plan)?,
+        report: String::new(),
+        card: Default::default(),
+    };
+    let draft = folder_of(&assemble(artifacts.clone(), scratch).await?)?;
+    let pruned = Checkpoint::open(&draft).await?;
+    seconds.export = clock.elapsed().as_secs_f64();
+    let clock = Instant::now();
+    let after = match &before {
+        Some(before) => {
+            let student = Model::open(&draft).await?;
+            evaluation.run(device, run, Phase::EvaluatePruned, &student).await?.map(|after| after.compared(before))
+        }
+        None => None,
+    };
+    seconds.evaluate_pruned = clock.elapsed().as_secs_f64();
+    seconds.total = started.elapsed().as_secs_f64();
+
+    let mean_length = used.map_or(0.0, |used: CalibrationUsed| used.tokens as f64 / used.sequences.max(1) as f64);
+    let sizes = Sizes {
+        before: Size::of(&model.checkpoint, &model.architecture, &Plan::dense(&model.architecture), mean_length),
+        after: Size::of(&pruned, &model.architecture, &plan, mean_length),
+    };
+    let findings = Findings {
+        sizes,
+        calibration: used,
+        layers: outcomes,
+        close_calls,
+        quality_before: before.map(|before| before.quality()),
+        quality_after: after,
+        seconds,
+    };
+    let report = Report::new(device, &model, recipe, &plan, findings);
+    artifacts.report = text_of(&report)?;
+    artifacts.card = card(&report, &model.architecture.class);
+    let files = assemble(artifacts, scratch).await?;
+    run.report(Phase::Export, None, 0, 1.0);
+    Ok(Pruned { files, plan, report })
+}
+
+/// Refuses what cannot be done, before any work.
+fn check(recipe: &Recipe, model: &Model, given: Option<&Plan>) -> Result<()> {
+    match (&recipe.method, given) {
+        (Method::Structured(method), _) => {
+            if nothing_to_remove(recipe, model, None) {
+                return Ok(());
+            }
+            check_request(&model.architecture, &method.units, &recipe.output)?;
+            method.allocation()?.check(&request(model, method))
+        }
+        (Method::Plan(_), Some(plan)) => check_plan(&model.architecture, plan, &recipe.output),
+        (Method::Plan(_), None) => Ok(()),
+    }
+}
+
+fn request<'a>(model: &'a Model, method: &'a Structured) -> Request<'a> {
+    Request { architecture: &model.architecture, units: &method.units, ratio: method.ratio }
+}
+
+/// A ratio of 0, or a plan that keeps all: everything is copied.
+fn nothing_to_remove(recipe: &Recipe, model: &Model, given: Option<&Plan>) -> bool {
+    match (&recipe.method, given) {
+        (_, Some(plan)) => Unit::ALL.iter().all(|&unit| !plan.removes(unit, &model.architecture)),
+        (Method::Structured(method), None) => method.ratio == 0.0,
+        (Method::Plan(_), None) => false,
+    }
+}
+
+/// The plan that the recipe holds or names.
+fn given_plan(recipe: &Recipe, inputs: &Inputs, model: &Model) -> Result<Option<Plan>> {
+    let Method::Plan(planned) = &recipe.method else { return Ok(None) };
+    let text = match (&planned.plan, &inputs.plan) {
+        (serde_json::Value::String(path), None) => {
+            return Err(Error::recipe(format!(
+                "The recipe names the plan {path}, which was not given; put the plan itself into method.plan."
+            )));
+        }
+        (serde_json::Value::String(_), Some(text)) => text.clone(),
+        (inline, _) => inline.to_string(),
+    };
+    Ok(Some(Plan::parse(&text, &model.architecture)?))
+}
+
+/// The calibration set, tokenised and packed.
+async fn calibration(device: &Device, model: &Model, recipe: &Recipe, inputs: &Inputs) -> Result<(Calibration, Option<CalibrationUsed>)> {
+    let text = inputs.calibration.as_deref().ok_or_else(|| {
+        Error::recipe("This method looks at what the model computes, so it needs a calibration text; name one in calibration.source.")
+    })?;
+    let drawn = calibration_lines(text, &model.tokenizer().await?, &recipe.calibration, model.architecture.positions)?;
+    Ok((Calibration::new(&drawn.sequences, batch_tokens(device)), Some(drawn.used)))
+}
+
+/// Scores and allocation.
+async fn decide(device: &Device, run: &Run, model: &Model, method: &Structured, statistics: &Statistics) -> Result<(Plan, Vec<CloseCall>)> {
+    if method.ratio == 0.0 {
+        return Ok((Plan::dense(&model.architecture), Vec::new()));
+    }
+    let criterion = method.criterion()?;
+    let depth = model.architecture.layers.len();
+    let mut scores: Vec<LayerScores> = Vec::with_capacity(depth);
+    for (index, layer) in model.architecture.layers.iter().enumerate() {
+        run.report(Phase::Score, Some(index), depth, index as f64 / depth as f64);
+        device.finish().await?;
+        let host = HostLayer::read(&model.checkpoint, layer).await?;
+        let mut of_layer: LayerScores = [None, None];
+        for &unit in &method.units {
+            let site = Site { device, unit, unit_size: layer.unit_size(unit), host: &host, statistics: statistics.site(index, unit) };
+            of_layer[unit as usize] = Some(criterion.score(&site).await?);
+        }
+        scores.push(of_layer);
+    }
+    method.allocation()?.plan(&request(model, method), &scores)
+}
+
+fn text_of(value: &impl serde::Serialize) -> Result<String> {
+    serde_json::to_string_pretty(value).map(|text| text + "\n").map_err(|error| Error::internal(format_args!("writing JSON: {error}")))
+}

@@ -1,1 +1,305 @@
-//! (room)
+//! What to do, as data: a versioned JSON document, composed of the options that the rooms own.
+
+use crate::allocate::{Allocation, allocation};
+use crate::base::{Error, Result};
+use crate::calibrate::Needs;
+use crate::export::OutputOptions;
+use crate::model::Unit;
+use crate::reconstruct::{Repair, repair};
+use crate::score::{Criterion, criterion};
+use crate::text::CalibrationOptions;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+/// A recipe that was read and makes sense.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Recipe {
+    /// Version of the format: 1.
+    pub version: u32,
+    /// Which text the statistics are taken over.
+    pub calibration: CalibrationOptions,
+    /// What is removed and how the rest is repaired.
+    pub method: Method,
+    /// What is written.
+    pub output: OutputOptions,
+    /// On what the model is compared before and after.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evaluation: Option<EvaluationOptions>,
+}
+
+/// What is removed and how the rest is repaired.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Method {
+    /// Whole units, chosen by scores.
+    Structured(Structured),
+    /// Whole units, as a plan lists them.
+    Plan(Planned),
+}
+
+/// Structured pruning.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Structured {
+    /// Units that may be removed.
+    pub units: Vec<Unit>,
+    /// Name of the criterion.
+    pub criterion: String,
+    /// Name of the allocation.
+    pub allocation: String,
+    /// Share of the blocks' linear parameters to remove.
+    pub ratio: f64,
+    /// How the rest is repaired.
+    #[serde(flatten, skip_deserializing)]
+    pub repair: RepairRecipe,
+}
+
+impl Default for Structured {
+    fn default() -> Self {
+        Self {
+            units: Unit::ALL.to_vec(),
+            criterion: "flap".to_owned(),
+            allocation: "uniform".to_owned(),
+            ratio: 0.5,
+            repair: RepairRecipe::default(),
+        }
+    }
+}
+
+/// A given plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Planned {
+    /// Path of plan.json relative to the recipe, or the plan itself.
+    pub plan: Value,
+    /// How the rest is repaired.
+    #[serde(flatten, skip_deserializing)]
+    pub repair: RepairRecipe,
+}
+
+/// How the kept weights are repaired.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RepairRecipe {
+    /// Name of the repair.
+    pub reconstruction: String,
+    /// Damping, as a multiple of the mean variance of the kept inputs.
+    pub ridge: f64,
+    /// Whether the repair of a layer sees the inputs that the pruned layers below it really give.
+    pub error_aware: bool,
+}
+
+impl Default for RepairRecipe {
+    fn default() -> Self {
+        Self { reconstruction: "liar".to_owned(), ridge: 0.01, error_aware: false }
+    }
+}
+
+/// What the model is compared on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct EvaluationOptions {
+    /// Path of the labelled data, relative to the recipe; the page is handed the data itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// Most examples to use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<usize>,
+}
+
+impl Recipe {
+    /// Reads a recipe and checks everything that can be checked without a model.
+    ///
+    /// # Errors
+    /// The message names the field.
+    pub fn parse(text: &str) -> Result<Self> {
+        let value: Value = serde_json::from_str(text).map_err(|error| Error::recipe(format!("The recipe is not valid JSON ({error}).")))?;
+        Self::from_value(value)
+    }
+
+    /// As [`Recipe::parse`], from a JSON value.
+    pub fn from_value(value: Value) -> Result<Self> {
+        let Value::Object(mut fields) = value else {
+            return Err(Error::recipe("The recipe is not a JSON object; see the README for an example."));
+        };
+        match fields.remove("version") {
+            Some(version) if version == json!(1) => {}
+            Some(version) => return Err(Error::recipe(format!("The recipe says version {version}; this Coppice reads version 1."))),
+            None => return Err(Error::recipe("The recipe has no version; write \"version\": 1.")),
+        }
+        let calibration = section(fields.remove("calibration"), "calibration")?;
+        let output = section(fields.remove("output"), "output")?;
+        let evaluation = fields.remove("evaluation").map(|value| section(Some(value), "evaluation")).transpose()?;
+        let method = Method::from_value(fields.remove("method"))?;
+        if let Some(name) = fields.keys().next() {
+            return Err(Error::recipe(format!(
+                "The recipe has an unknown field \"{name}\"; the fields are version, calibration, method, output and evaluation."
+            )));
+        }
+        let recipe = Self { version: 1, calibration, method, output, evaluation };
+        recipe.method.check()?;
+        Ok(recipe)
+    }
+}
+
+impl Method {
+    fn from_value(value: Option<Value>) -> Result<Self> {
+        let Some(Value::Object(mut fields)) = value else {
+            return Err(Error::recipe(
+                "The recipe has no \"method\" object; write for example {\"kind\": \"structured\", \"ratio\": 0.5}.",
+            ));
+        };
+        let kind = fields.remove("kind");
+        match kind.as_ref().and_then(Value::as_str) {
+            Some("structured") => Ok(Self::Structured(flattened(fields)?)),
+            Some("plan") => Ok(Self::Plan(flattened(fields)?)),
+            _ => {
+                let given = kind.map_or("missing".to_owned(), |kind| kind.to_string());
+                Err(Error::recipe(format!("method.kind is {given}; choose structured or plan.")))
+            }
+        }
+    }
+
+    fn check(&self) -> Result<()> {
+        let repair_recipe = self.repair_recipe();
+        let repair = repair(&repair_recipe.reconstruction)?;
+        if !(repair_recipe.ridge >= 0.0 && repair_recipe.ridge.is_finite()) {
+            return Err(Error::recipe(format!("method.ridge is {}; it must be a number of at least 0.", repair_recipe.ridge)));
+        }
+        if repair_recipe.error_aware && !repair.needs().gram {
+            return Err(Error::recipe(format!(
+                "method.error_aware works with the reconstruction liar only; with \"{}\" write false.",
+                repair.name()
+            )));
+        }
+        let Self::Structured(structured) = self else { return Ok(()) };
+        criterion(&structured.criterion)?;
+        allocation(&structured.allocation)?;
+        if !(0.0..1.0).contains(&structured.ratio) {
+            return Err(Error::recipe(format!("method.ratio is {}; it must be at least 0 and below 1.", structured.ratio)));
+        }
+        let mut units = structured.units.clone();
+        units.sort_unstable();
+        units.dedup();
+        if units.is_empty() || units.len() != structured.units.len() {
+            return Err(Error::recipe("method.units must list heads, neurons or both, each once."));
+        }
+        Ok(())
+    }
+
+    /// The repair part.
+    pub fn repair_recipe(&self) -> &RepairRecipe {
+        match self {
+            Self::Structured(structured) => &structured.repair,
+            Self::Plan(planned) => &planned.repair,
+        }
+    }
+
+    /// The repair.
+    pub fn repair(&self) -> Result<&'static dyn Repair> {
+        repair(&self.repair_recipe().reconstruction)
+    }
+}
+
+impl Structured {
+    /// The criterion.
+    pub fn criterion(&self) -> Result<&'static dyn Criterion> {
+        criterion(&self.criterion)
+    }
+
+    /// The allocation.
+    pub fn allocation(&self) -> Result<&'static dyn Allocation> {
+        allocation(&self.allocation)
+    }
+}
+
+/// What calibration must collect before the first repair: error-aware repairs collect their own.
+pub fn needs(method: &Method) -> Result<Needs> {
+    let repair = if method.repair_recipe().error_aware { Needs::default() } else { method.repair()?.needs() };
+    Ok(match method {
+        Method::Structured(structured) => repair.union(structured.criterion()?.needs()),
+        Method::Plan(_) => repair,
+    })
+}
+
+/// One object of the recipe; missing means defaults.
+fn section<T: DeserializeOwned + Default>(value: Option<Value>, name: &str) -> Result<T> {
+    match value {
+        None => Ok(T::default()),
+        Some(value) => read(value, name),
+    }
+}
+
+fn read<T: DeserializeOwned>(value: Value, name: &str) -> Result<T> {
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let path = match error.path().to_string().as_str() {
+            "." => name.to_owned(),
+            path => format!("{name}.{path}"),
+        };
+        Error::recipe(format!("The recipe's {path} is not right: {}.", error.inner()))
+    })
+}
+
+/// A method's fields. Serde cannot both flatten and refuse unknown fields, so the repair's fields are taken out first.
+fn flattened<T: DeserializeOwned + HasRepair>(mut fields: Map<String, Value>) -> Result<T> {
+    let names = ["reconstruction", "ridge", "error_aware"];
+    let repair: Map<String, Value> = names.into_iter().filter_map(|name| Some((name.to_owned(), fields.remove(name)?))).collect();
+    let mut method: T = read(Value::Object(fields), "method")?;
+    *method.repair_mut() = read(Value::Object(repair), "method")?;
+    Ok(method)
+}
+
+trait HasRepair {
+    fn repair_mut(&mut self) -> &mut RepairRecipe;
+}
+
+impl HasRepair for Structured {
+    fn repair_mut(&mut self) -> &mut RepairRecipe {
+        &mut self.repair
+    }
+}
+
+impl HasRepair for Planned {
+    fn repair_mut(&mut self) -> &mut RepairRecipe {
+        &mut self.repair
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(text: &str) -> String {
+        Recipe::parse(text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn defaults_and_round_trip() {
+        let recipe = Recipe::parse(r#"{"version": 1, "method": {"kind": "structured", "ratio": 0.3, "error_aware": true}}"#).unwrap();
+        let Method::Structured(structured) = &recipe.method else { panic!("not structured") };
+        assert_eq!((structured.ratio, structured.criterion.as_str(), structured.repair.error_aware), (0.3, "flap", true));
+        let text = serde_json::to_string(&recipe).unwrap();
+        assert_eq!(Recipe::parse(&text).unwrap(), recipe);
+    }
+
+    #[test]
+    fn errors_name_the_field() {
+        let with = |method: &str| message(&format!(r#"{{"version": 1, "method": {{"kind": "structured", {method}}}}}"#));
+        assert!(with(r#""ratoi": 0.5"#).contains("ratoi"));
+        assert!(with(r#""ratio": "half""#).contains("method.ratio"));
+        assert!(with(r#""ratio": 1.0"#).contains("method.ratio is 1"));
+        assert!(with(r#""ratio": -0.1"#).contains("method.ratio"));
+        assert!(with(r#""criterion": "best""#).contains("choose one of"));
+        assert!(with(r#""units": ["head"]"#).contains("method.units"));
+        assert!(with(r#""units": []"#).contains("method.units"));
+        assert!(with(r#""ridge": -1"#).contains("method.ridge"));
+        assert!(with(r#""reconstruction": "bias", "error_aware": true"#).contains("error_aware"));
+        assert!(message(r#"{"version": 2}"#).contains("version 2"));
+        assert!(message(r#"{"version": 1}"#).contains("method"));
+        assert!(message(r#"{"version": 1, "method": {"kind": "x"}}"#).contains("method.kind"));
+        assert!(message(r#"{"version": 1, "method": {"kind": "plan", "plan": "p"}, "extra": 1}"#).contains("extra"));
+        assert!(message(r#"{"version": 1, "calibration": {"sequence": 3}, "method": {"kind": "plan", "plan": "p"}}"#).contains("sequence"));
+        assert!(message("nonsense").contains("JSON"));
+    }
+}

@@ -1,1 +1,238 @@
-fn main() {}
+//! The command: the same core and the same recipes as the page.
+//!
+//! Exit status 0; 1 for a failed job, with one sentence on standard error; 2 for wrong usage.
+
+use clap::{Parser, Subcommand, ValueEnum};
+use coppice::base::{CancelToken, Error, Phase, Progress, Result, Run};
+use coppice::checkpoint::{FileScratch, Folder, write_folder};
+use coppice::device::{Device, Preference};
+use coppice::job::{Inputs, Inspection, Task, evaluate, inspect, prune};
+use coppice::recipe::{Method, Recipe};
+use std::cell::Cell;
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::rc::Rc;
+
+/// Prunes transformer models.
+#[derive(Parser)]
+#[command(name = "coppice", version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Says what a model folder holds, from its headers alone.
+    Inspect {
+        /// Model folder.
+        dir: PathBuf,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Prunes a model by a recipe.
+    Prune {
+        /// Model folder; it is not modified.
+        dir: PathBuf,
+        /// Recipe, a JSON file; paths in it are relative to it.
+        #[arg(long)]
+        recipe: PathBuf,
+        /// Folder to write, which must not exist or be empty.
+        #[arg(long)]
+        out: PathBuf,
+        /// Also write the report here.
+        #[arg(long)]
+        report: Option<PathBuf>,
+        /// Compute device.
+        #[arg(long, value_enum, default_value_t = DeviceChoice::Auto)]
+        device: DeviceChoice,
+    },
+    /// Evaluates a model.
+    Eval {
+        /// Model folder.
+        dir: PathBuf,
+        /// What the model is asked to do.
+        #[arg(long, value_enum)]
+        task: TaskChoice,
+        /// Labelled sentences (classify) or lines of text (features).
+        #[arg(long)]
+        data: PathBuf,
+        /// Most examples to use.
+        #[arg(long)]
+        limit: Option<usize>,
+        /// Print one line of JSON.
+        #[arg(long)]
+        json: bool,
+        /// Also write the logits or hidden states here, as JSON.
+        #[arg(long, hide = true)]
+        logits: Option<PathBuf>,
+        /// Compute device.
+        #[arg(long, value_enum, default_value_t = DeviceChoice::Auto)]
+        device: DeviceChoice,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum DeviceChoice {
+    /// The faster one, by a quick measurement.
+    Auto,
+    /// The GPU.
+    Gpu,
+    /// The CPU.
+    Cpu,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum TaskChoice {
+    /// Accuracy on labelled sentences.
+    Classify,
+    /// Last hidden states.
+    Features,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match pollster::block_on(execute(arguments.command)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(1)
+        }
+    }
+}
+
+async fn execute(command: Command) -> Result<()> {
+    match command {
+        Command::Inspect { dir, json } => {
+            let inspection = inspect(&Folder::open(&dir)?).await?;
+            print(&if json { to_json(&inspection)? } else { describe(&inspection) })
+        }
+        Command::Prune { dir, recipe, out, report, device } => prune_folder(&dir, &recipe, &out, report.as_deref(), device).await,
+        Command::Eval { dir, task, data, limit, json, logits, device } => {
+            let folder = Folder::open(&dir)?;
+            let text = read_text(&data)?;
+            let task = match task {
+                TaskChoice::Classify => Task::Classify,
+                TaskChoice::Features => Task::Features,
+            };
+            let (cancel, run) = run();
+            let device = open_device(device, cancel).await?;
+            let (evaluation, values, cols) = evaluate(&device, &run, &folder, task, &text, limit).await?;
+            if let Some(path) = logits {
+                let rows = values.len() / cols.max(1);
+                write_text(&path, &to_json(&serde_json::json!({ "rows": rows, "cols": cols, "logits": values }))?)?;
+            }
+            let line = to_json(&evaluation)?;
+            print(&if json { line } else { plain(&line) })
+        }
+    }
+}
+
+async fn prune_folder(dir: &Path, recipe_path: &Path, out: &Path, report: Option<&Path>, device: DeviceChoice) -> Result<()> {
+    let folder = Folder::open(dir)?;
+    let recipe = Recipe::parse(&read_text(recipe_path)?)?;
+    let base = recipe_path.parent().unwrap_or(Path::new(""));
+    let read = |path: &Option<String>| path.as_ref().map(|path| read_text(&base.join(path))).transpose();
+    let plan = match &recipe.method {
+        Method::Plan(planned) => planned.plan.as_str().map(str::to_owned),
+        Method::Structured(_) => None,
+    };
+    let inputs = Inputs {
+        calibration: read(&recipe.calibration.source)?,
+        evaluation: read(&recipe.evaluation.as_ref().and_then(|options| options.source.clone()))?,
+        plan: read(&plan)?,
+    };
+    let (cancel, run) = run();
+    let device = open_device(device, cancel).await?;
+    // Beside the output, so that it lies on a disk that has room for it.
+    let parent = out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut scratch = FileScratch::new(parent)?;
+    let pruned = prune(&device, &run, &folder, &recipe, &inputs, &mut scratch).await?;
+    write_folder(&pruned.files, out).await?;
+    let text = to_json(&pruned.report)?;
+    if let Some(path) = report {
+        write_text(path, &text)?;
+    }
+    print(&format!("{}Written to {}.", pruned.report, out.display()))
+}
+
+/// A run that shows its progress on a terminal and stops on Ctrl-C through the default action: scratch is a temporary file.
+fn run() -> (CancelToken, Run) {
+    let cancel = CancelToken::default();
+    if !std::io::stderr().is_terminal() {
+        return (cancel.clone(), Run::new(cancel, Rc::new(|_| {})));
+    }
+    let last: Cell<Option<Phase>> = Cell::new(None);
+    let show = move |progress: &Progress| {
+        let layer = progress.layer.map_or(String::new(), |layer| format!(", layer {} of {}", layer + 1, progress.layers));
+        let new_line = if last.replace(Some(progress.phase)).is_some_and(|phase| phase != progress.phase) { "\n" } else { "\r" };
+        eprint!("{new_line}{:?}{layer}: {:3.0} % ", progress.phase, 100.0 * progress.fraction);
+    };
+    (cancel.clone(), Run::new(cancel, Rc::new(show)))
+}
+
+async fn open_device(choice: DeviceChoice, cancel: CancelToken) -> Result<Device> {
+    let preference = match choice {
+        DeviceChoice::Auto => Preference::Auto,
+        DeviceChoice::Gpu => Preference::Gpu,
+        DeviceChoice::Cpu => Preference::Cpu,
+    };
+    let device = Device::open(preference, cancel).await?;
+    let info = device.info();
+    eprintln!("Runs on the {} ({}, {}): {}.", info.kind, info.name, info.backend, info.why);
+    Ok(device)
+}
+
+fn describe(inspection: &Inspection) -> String {
+    let first = inspection.layers.first();
+    let uniform = inspection.layers.iter().all(|layer| Some(layer) == first);
+    let units = match (first, uniform) {
+        (Some(units), true) => format!("{} heads of {} and {} neurons each", units.heads, inspection.head_dim, units.neurons),
+        _ => "of different widths".to_owned(),
+    };
+    let dtypes: Vec<&str> = inspection.dtypes.keys().copied().collect();
+    format!(
+        "{} ({}), {} layers, {units}\nhidden {}, vocabulary {}, positions {}\n{} parameters ({} in the blocks' linear layers), {} bytes, {}\nA stock config can have fewer {}.",
+        inspection.class,
+        inspection.family,
+        inspection.layers.len(),
+        inspection.hidden,
+        inspection.vocabulary,
+        inspection.positions,
+        inspection.parameters,
+        inspection.linear_parameters,
+        inspection.bytes,
+        dtypes.join(", "),
+        inspection.stock_units.join(", "),
+    )
+}
+
+/// `{"a":1,"b":2}` as `a 1, b 2`.
+fn plain(line: &str) -> String {
+    line.trim_matches(['{', '}', '\n']).replace('"', "").replace(':', " ").replace(',', ", ")
+}
+
+fn to_json(value: &impl serde::Serialize) -> Result<String> {
+    serde_json::to_string(value).map_err(|error| Error::internal(format_args!("writing JSON: {error}")))
+}
+
+/// Prints a line; a closed pipe is no error.
+fn print(text: &str) -> Result<()> {
+    match writeln!(std::io::stdout(), "{text}") {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Error::io(format!("Standard output could not be written ({error}).")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn read_text(path: &Path) -> Result<String> {
+    let bytes = std::fs::read(path).map_err(|error| Error::input(format!("{} could not be read ({error}).", path.display())))?;
+    String::from_utf8(bytes).map_err(|_| Error::input(format!("{} is not UTF-8 text; save it as UTF-8.", path.display())))
+}
+
+fn write_text(path: &Path, text: &str) -> Result<()> {
+    std::fs::write(path, text).map_err(|error| Error::io(format!("{} could not be written ({error}).", path.display())))
+}

@@ -18,6 +18,7 @@ mod reader;
 mod rows;
 mod scratch;
 mod source;
+mod spliced;
 #[cfg(not(target_arch = "wasm32"))]
 mod write;
 
@@ -35,6 +36,7 @@ pub use reader::{Checkpoint, Entry};
 pub use scratch::FileScratch;
 pub use scratch::{MemoryScratch, Scratch};
 pub use source::{ByteSource, MemorySource, Source};
+pub use spliced::folder_of;
 #[cfg(not(target_arch = "wasm32"))]
 pub use write::write_folder;
 

@@ -1,1 +1,11 @@
-//! (room)
+//! How good a model is: accuracy on labelled sentences, distance to the dense model, size.
+
+mod classify;
+mod features;
+mod layers;
+mod size;
+
+pub use classify::{Classified, Quality, classify, compare};
+pub use features::{Features, features};
+pub use layers::{batch_tokens, last_states};
+pub use size::{Size, flops_per_token};

@@ -12,7 +12,7 @@ use crate::model::{Architecture, Config};
 use std::collections::{BTreeMap, HashMap};
 
 /// What an output is made of.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Artifacts<'a> {
     /// The input folder.
     pub folder: &'a Folder,

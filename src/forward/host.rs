@@ -91,3 +91,17 @@ impl HostLayer {
         self.linears().into_iter().map(|linear| size(linear) as u64).sum()
     }
 }
+
+impl HostLayer {
+    /// The block with only these channels of the contexts and only these neurons; every bit kept.
+    pub fn keep(&self, channels: &[u32], neurons: &[u32]) -> Self {
+        Self {
+            query: self.query.keep_outputs(channels),
+            key: self.key.keep_outputs(channels),
+            value: self.value.keep_outputs(channels),
+            attention_output: self.attention_output.keep_inputs(channels),
+            ffn_input: self.ffn_input.keep_outputs(neurons),
+            ffn_output: self.ffn_output.keep_inputs(neurons),
+        }
+    }
+}

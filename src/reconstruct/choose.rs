@@ -105,3 +105,18 @@ fn outcome(
         error_with,
     }
 }
+
+impl Outcome {
+    /// Nothing was asked for.
+    pub fn untouched() -> Self {
+        Self {
+            repair: "none",
+            fell_back_from: None,
+            reason: None,
+            damping: 0.0,
+            smallest_pivot: None,
+            error_without: None,
+            error_with: None,
+        }
+    }
+}

@@ -105,7 +105,7 @@ pub fn calibration_lines(text: &str, tokenizer: &Tokenizer, options: &Calibratio
 }
 
 /// The non-blank lines; without their labels, where all of them carry one.
-fn sentences(text: &str) -> Vec<&str> {
+pub fn sentences(text: &str) -> Vec<&str> {
     let all: Vec<&str> = lines::numbered(text).map(|(_, line)| line).collect();
     match all.iter().map(|line| lines::labelled(line).map(|(sentence, _)| sentence)).collect::<Option<Vec<_>>>() {
         Some(mut labelled) => {

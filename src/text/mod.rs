@@ -9,6 +9,6 @@ mod tokenizer;
 mod tokenizer_json;
 mod wordpiece;
 
-pub use calibration::{Calibration, CalibrationOptions, CalibrationUsed, calibration_lines};
+pub use calibration::{Calibration, CalibrationOptions, CalibrationUsed, calibration_lines, sentences};
 pub use labelled::{Example, LabelledSet};
 pub use tokenizer::Tokenizer;

@@ -1,0 +1,52 @@
+//! Last hidden states, which are the output of a model without a head.
+
+use super::{batch_tokens, last_states};
+use crate::base::{Phase, Result, Run};
+use crate::checkpoint::Checkpoint;
+use crate::device::Device;
+use crate::forward::batches;
+use crate::model::Architecture;
+use crate::text::Tokenizer;
+
+/// Hidden states above the last block.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Features {
+    /// Row-major [tokens, hidden], sequence after sequence.
+    pub states: Vec<f32>,
+    /// Tokens of each sequence.
+    pub lengths: Vec<usize>,
+    /// Width.
+    pub hidden: usize,
+}
+
+/// Last hidden states of every token of every line.
+pub async fn features(
+    device: &Device,
+    run: &Run,
+    phase: Phase,
+    checkpoint: &Checkpoint,
+    architecture: &Architecture,
+    tokenizer: &Tokenizer,
+    lines: &[String],
+) -> Result<Features> {
+    let sequences = lines.iter().map(|line| tokenizer.encode_line_cut(line, architecture.positions)).collect::<Result<Vec<_>>>()?;
+    let batches = batches(&sequences, batch_tokens(device));
+    let mut states = Vec::new();
+    for state in last_states(device, run, phase, checkpoint, architecture, &batches).await? {
+        states.extend(device.read(&state).await?);
+    }
+    Ok(Features { states, lengths: sequences.iter().map(Vec::len).collect(), hidden: architecture.hidden })
+}
+
+impl Features {
+    /// 1 - the mean cosine similarity of token states to a reference's over the same lines: 0 for the same model.
+    pub fn distance(&self, reference: &Self) -> f64 {
+        let width = self.hidden.max(1);
+        let pairs = self.states.chunks_exact(width).zip(reference.states.chunks_exact(width));
+        let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum::<f64>();
+        let (sum, count) = pairs.fold((0.0, 0.0), |(sum, count), (a, b)| {
+            (sum + dot(a, b) / (dot(a, a) * dot(b, b)).sqrt().max(f64::MIN_POSITIVE), count + 1.0)
+        });
+        if count > 0.0 { 1.0 - sum / count } else { 0.0 }
+    }
+}

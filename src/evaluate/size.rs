@@ -1,0 +1,38 @@
+//! Parameters, bytes and operations.
+
+use crate::allocate::Plan;
+use crate::checkpoint::Checkpoint;
+use crate::model::Architecture;
+use serde::Serialize;
+
+/// How large a model is.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Size {
+    /// Parameters of the blocks' linear layers, which ratios refer to.
+    pub linear_parameters: u64,
+    /// All parameters that the files hold.
+    pub parameters: u64,
+    /// Bytes of all tensors.
+    pub bytes: u64,
+    /// Floating-point operations a token, in the blocks, at the given mean length.
+    pub flops_per_token: f64,
+}
+
+impl Size {
+    /// Size of a checkpoint whose blocks do the work that `plan` leaves.
+    pub fn of(checkpoint: &Checkpoint, architecture: &Architecture, plan: &Plan, mean_length: f64) -> Self {
+        Self {
+            linear_parameters: plan.linear_parameters(architecture),
+            parameters: checkpoint.parameters(),
+            bytes: checkpoint.total_bytes(),
+            flops_per_token: flops_per_token(architecture, plan, mean_length),
+        }
+    }
+}
+
+/// Floating-point operations a token in the blocks: two a weight, and four a channel of context for each token that is seen.
+pub fn flops_per_token(architecture: &Architecture, plan: &Plan, mean_length: f64) -> f64 {
+    let seen = if architecture.causal { mean_length / 2.0 } else { mean_length };
+    let contexts: usize = plan.layers.iter().zip(&architecture.layers).map(|(kept, layer)| kept.heads.len() * layer.head_dim).sum();
+    2.0 * plan.linear_parameters(architecture) as f64 + 4.0 * seen * contexts as f64
+}

@@ -1,0 +1,149 @@
+//! Evaluating a model by itself, and before and after pruning.
+
+use super::{Inputs, Model};
+use crate::base::{Error, Phase, Result, Run};
+use crate::checkpoint::Folder;
+use crate::device::Device;
+use crate::evaluate::{Classified, Features, Quality, classify, compare, features};
+use crate::model::Head;
+use crate::recipe::Recipe;
+use crate::text::LabelledSet;
+use serde::{Deserialize, Serialize};
+
+/// What a model is asked to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Task {
+    /// Labels of sentences.
+    Classify,
+    /// Last hidden states of sentences.
+    Features,
+}
+
+/// The result of [`evaluate`].
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "task", rename_all = "lowercase")]
+pub enum Evaluation {
+    /// Accuracy on labelled sentences.
+    Classify {
+        /// Share that is right.
+        accuracy: f64,
+        /// Number of sentences.
+        examples: usize,
+    },
+    /// Number of hidden states; they themselves are what the caller wants.
+    Features {
+        /// Number of sentences.
+        examples: usize,
+        /// Number of tokens.
+        tokens: usize,
+    },
+}
+
+/// Evaluates the model in `folder` on `data`; gives the result and the values behind it, row-major, with their width.
+pub async fn evaluate(
+    device: &Device,
+    run: &Run,
+    folder: &Folder,
+    task: Task,
+    data: &str,
+    limit: Option<usize>,
+) -> Result<(Evaluation, Vec<f32>, usize)> {
+    let model = Model::open(folder).await?;
+    let (checkpoint, architecture) = (&model.checkpoint, &model.architecture);
+    let tokenizer = model.tokenizer().await?;
+    match task {
+        Task::Classify => {
+            let set = LabelledSet::parse(data, &model.config.label_names(), limit)?;
+            let classified = classify(device, run, Phase::EvaluateDense, checkpoint, architecture, &tokenizer, &set).await?;
+            let Quality { accuracy, examples, .. } = classified.quality();
+            Ok((Evaluation::Classify { accuracy, examples }, classified.logits, classified.classes))
+        }
+        Task::Features => {
+            let lines = sentences(data, limit)?;
+            let found = features(device, run, Phase::EvaluateDense, checkpoint, architecture, &tokenizer, &lines).await?;
+            let evaluation = Evaluation::Features { examples: found.lengths.len(), tokens: found.lengths.iter().sum() };
+            Ok((evaluation, found.states, found.hidden))
+        }
+    }
+}
+
+/// What is compared before and after, tokenised by the model's own tokenizer.
+pub(super) enum Prepared {
+    Nothing,
+    Labelled(LabelledSet),
+    Lines(Vec<String>),
+}
+
+/// What a model gave on it.
+pub(super) enum Measured {
+    Labelled(Classified),
+    Lines(Features),
+}
+
+/// How good a model is, for the report.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(tag = "task", rename_all = "lowercase")]
+pub(crate) enum Measure {
+    Classify(Quality),
+    Features {
+        /// 1 - mean cosine similarity of token states to the dense model's.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        distance: Option<f64>,
+        examples: usize,
+    },
+}
+
+impl Prepared {
+    pub(super) async fn new(model: &Model, recipe: &Recipe, inputs: &Inputs) -> Result<Self> {
+        let Some(data) = &inputs.evaluation else { return Ok(Self::Nothing) };
+        let limit = recipe.evaluation.as_ref().and_then(|options| options.limit);
+        Ok(match model.architecture.head {
+            Head::Classifier { .. } => Self::Labelled(LabelledSet::parse(data, &model.config.label_names(), limit)?),
+            _ => Self::Lines(sentences(data, limit)?),
+        })
+    }
+
+    pub(super) async fn run(&self, device: &Device, run: &Run, phase: Phase, model: &Model) -> Result<Option<Measured>> {
+        let (checkpoint, architecture) = (&model.checkpoint, &model.architecture);
+        Ok(match self {
+            Self::Nothing => None,
+            Self::Labelled(set) => {
+                let tokenizer = model.tokenizer().await?;
+                Some(Measured::Labelled(classify(device, run, phase, checkpoint, architecture, &tokenizer, set).await?))
+            }
+            Self::Lines(lines) => {
+                let tokenizer = model.tokenizer().await?;
+                Some(Measured::Lines(features(device, run, phase, checkpoint, architecture, &tokenizer, lines).await?))
+            }
+        })
+    }
+}
+
+impl Measured {
+    pub(super) fn quality(&self) -> Measure {
+        match self {
+            Self::Labelled(classified) => Measure::Classify(classified.quality()),
+            Self::Lines(features) => Measure::Features { distance: None, examples: features.lengths.len() },
+        }
+    }
+
+    pub(super) fn compared(&self, reference: &Self) -> Measure {
+        match (self, reference) {
+            (Self::Labelled(own), Self::Labelled(reference)) => Measure::Classify(compare(own, reference)),
+            (Self::Lines(own), Self::Lines(reference)) => {
+                Measure::Features { distance: Some(own.distance(reference)), examples: own.lengths.len() }
+            }
+            _ => self.quality(),
+        }
+    }
+}
+
+/// The sentences of a text: its lines, without labels where it is a labelled set.
+fn sentences(data: &str, limit: Option<usize>) -> Result<Vec<String>> {
+    let lines: Vec<String> = crate::text::sentences(data).into_iter().take(limit.unwrap_or(usize::MAX)).map(str::to_owned).collect();
+    if lines.is_empty() {
+        return Err(Error::input("The evaluation data has no line of text; give a file with at least one."));
+    }
+    Ok(lines)
+}

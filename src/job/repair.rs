@@ -1,0 +1,269 @@
+//! Pass 2: repair and export layer by layer, from the dense statistics (plain) or along the pruned model (error-aware).
+
+use super::Model;
+use super::report::LayerOutcome;
+use crate::allocate::{LayerPlan, Plan, channels};
+use crate::base::{Error, Phase, Result, Run};
+use crate::calibrate::{Calibration, Moments, SiteStatistics, Statistics};
+use crate::checkpoint::{Matrix, OutputTensor, Scratch, encode};
+use crate::device::{Activation, Device, Tensor};
+use crate::export::{export_layer, output_dtype};
+use crate::forward::{Block, DeviceLinear, HostLayer, HostLinear, embed};
+use crate::model::{Layer, Unit};
+use crate::recipe::Recipe;
+use crate::reconstruct::{Fit, Outcome, Problem, Problems, RepairOptions, repair_site};
+use std::cell::RefCell;
+
+/// Everything that pass 2 works from.
+pub(super) struct SecondPass<'a> {
+    pub(super) device: &'a Device,
+    pub(super) run: &'a Run,
+    pub(super) model: &'a Model,
+    pub(super) plan: &'a Plan,
+    pub(super) recipe: &'a Recipe,
+    pub(super) calibration: &'a Calibration,
+    pub(super) statistics: &'a Statistics,
+}
+
+/// Changed tensors of the output, and what was done to each layer.
+type Repaired = (Vec<OutputTensor>, Vec<LayerOutcome>);
+
+/// Sums that an error-aware problem is made of, over the fitted and the held-out batches.
+struct AwareSums {
+    inputs: SiteStatistics,
+    cross: [Tensor; 2],
+    outputs: [Moments; 2],
+}
+
+impl SecondPass<'_> {
+    /// Repairs from the statistics of the dense model; no forward pass.
+    pub(super) async fn plain(&self, scratch: &mut dyn Scratch) -> Result<Repaired> {
+        let (mut changed, mut outcomes) = (Vec::new(), Vec::new());
+        for (index, layer) in self.model.architecture.layers.iter().enumerate() {
+            self.report(index, 0, 1);
+            let kept = &self.plan.layers[index];
+            let mut outcome = LayerOutcome::new(layer, kept);
+            if outcome.removes() {
+                let dense = HostLayer::read(&self.model.checkpoint, layer).await?;
+                let mut pruned = dense.keep(&channels(&kept.heads, layer.head_dim), &kept.neurons);
+                for unit in Unit::ALL {
+                    if kept.kept(unit).len() < layer.units(unit) {
+                        let problems = self.plain_problems(index, layer, unit, &dense, kept).await?;
+                        let (linear, done) = self.repair(consumer(&dense, unit), consumer(&pruned, unit), problems.as_ref()).await?;
+                        *consumer_mut(&mut pruned, unit) = linear;
+                        outcome.set(unit, done);
+                    }
+                }
+                changed.extend(self.export(index, kept, pruned, scratch).await?);
+            }
+            outcomes.push(outcome);
+        }
+        Ok((changed, outcomes))
+    }
+
+    /// Repairs along the pruned model: inputs are the student's, targets are the dense model's outputs plus what the residual
+    /// stream has drifted (methods reference, section 0.7).
+    pub(super) async fn aware(&self, scratch: &mut dyn Scratch) -> Result<Repaired> {
+        let (device, model) = (self.device, self.model);
+        let (mut changed, mut outcomes) = (Vec::new(), Vec::new());
+        let batches = &self.calibration.batches;
+        let mut dense_states = embed(device, &model.checkpoint, &model.architecture, batches).await?;
+        let mut states = dense_states.clone();
+        for (index, layer) in model.architecture.layers.iter().enumerate() {
+            let kept = &self.plan.layers[index];
+            let mut outcome = LayerOutcome::new(layer, kept);
+            let host = HostLayer::read(&model.checkpoint, layer).await?;
+            let mut pruned = host.keep(&channels(&kept.heads, layer.head_dim), &kept.neurons);
+            let dense = Block::upload(device, &model.checkpoint, &model.architecture, layer, &host).await?;
+            let mut student = Block::upload(device, &model.checkpoint, &model.architecture, layer, &pruned).await?;
+            for unit in Unit::ALL {
+                let removes = kept.kept(unit).len() < layer.units(unit);
+                let width = kept.kept(unit).len() * layer.unit_size(unit);
+                let mut sums = if removes { Some(AwareSums::new(device, width, model.architecture.hidden).await?) } else { None };
+                let bare = DeviceLinear { bias: None, ..DeviceLinear::upload(device, consumer(&host, unit)).await? };
+                for (number, batch) in batches.iter().enumerate() {
+                    self.report(index, unit as usize * batches.len() + number, 2 * batches.len());
+                    let (x, y) = (&states[number], &dense_states[number]);
+                    let (inputs, dense_inputs) = match unit {
+                        Unit::Heads => {
+                            (student.contexts(device, x, &batch.segments).await?, dense.contexts(device, y, &batch.segments).await?)
+                        }
+                        Unit::Neurons => (student.neurons(device, x).await?, dense.neurons(device, y).await?),
+                    };
+                    if let Some(sums) = &mut sums {
+                        // Without the bias: the problem is about weights, and the bias is added to what the fit shifts.
+                        let given = bare.apply(device, &dense_inputs, Activation::Identity).await?;
+                        let drift = device.add(y, x, -1.0).await?;
+                        let wanted = device.add(&given, &drift, 1.0).await?;
+                        sums.add(device, &inputs, &wanted, number < self.calibration.fitted).await?;
+                    }
+                    dense_states[number] = advance(device, &dense, unit, y, &dense_inputs).await?;
+                }
+                if let Some(sums) = sums {
+                    let problems = sums.problems(device).await?;
+                    let (linear, done) = self.repair(consumer(&host, unit), consumer(&pruned, unit), Some(&problems)).await?;
+                    let uploaded = DeviceLinear::upload(device, &linear).await?;
+                    match unit {
+                        Unit::Heads => student.set_attention_output(uploaded),
+                        Unit::Neurons => student.set_ffn_output(uploaded),
+                    }
+                    *consumer_mut(&mut pruned, unit) = linear;
+                    outcome.set(unit, done);
+                }
+                // With the repaired consumer: the next step sees what will be written.
+                for (number, batch) in batches.iter().enumerate() {
+                    let x = &states[number];
+                    let inputs = match unit {
+                        Unit::Heads => student.contexts(device, x, &batch.segments).await?,
+                        Unit::Neurons => student.neurons(device, x).await?,
+                    };
+                    states[number] = advance(device, &student, unit, x, &inputs).await?;
+                }
+            }
+            if outcome.removes() {
+                changed.extend(self.export(index, kept, pruned, scratch).await?);
+            }
+            outcomes.push(outcome);
+            device.finish().await?;
+        }
+        Ok((changed, outcomes))
+    }
+
+    fn report(&self, layer: usize, step: usize, steps: usize) {
+        let depth = self.model.architecture.layers.len();
+        let share = (layer as f64 + step as f64 / steps.max(1) as f64) / depth as f64;
+        self.run.report(Phase::Reconstruct, Some(layer), depth, share);
+    }
+
+    /// The plain problem of one consumer on the fitted, the held-out and all tokens; `None` where there are no statistics.
+    async fn plain_problems(&self, index: usize, layer: &Layer, unit: Unit, dense: &HostLayer, kept: &LayerPlan) -> Result<Option<Three>> {
+        let Some(site) = self.statistics.site(index, unit) else { return Ok(None) };
+        let matrix = &consumer(dense, unit).weight;
+        let weight = self.device.upload(matrix.inputs(), matrix.outputs(), &matrix.to_f32_inputs_major()?).await?;
+        let kept = channels(kept.kept(unit), layer.unit_size(unit));
+        let fit = Problem::plain(self.device, &site.fit, &weight, &kept).await?;
+        if site.held_out.count == 0.0 {
+            return Ok(Some(Three { all: fit.clone(), fit, held_out: None }));
+        }
+        let held_out = Problem::plain(self.device, &site.held_out, &weight, &kept).await?;
+        let all = Problem::plain(self.device, &site.fit.merge(self.device, &site.held_out).await?, &weight, &kept).await?;
+        Ok(Some(Three { fit, held_out: Some(held_out), all }))
+    }
+
+    /// The repaired consumer, in the dtype that will be written.
+    async fn repair(&self, dense: &HostLinear, truncated: &HostLinear, problems: Option<&Three>) -> Result<(HostLinear, Outcome)> {
+        let device = self.device;
+        let dtype = output_dtype(&self.recipe.output, truncated.weight.dtype);
+        let Some(problems) = problems else {
+            return Ok((truncated.clone(), Outcome::untouched()));
+        };
+        let (inputs, outputs) = (truncated.weight.inputs(), truncated.weight.outputs());
+        let weight = device.upload(inputs, outputs, &truncated.weight.to_f32_inputs_major()?).await?;
+        let written: RefCell<Option<Matrix>> = RefCell::new(None);
+        let accept = async |fit: &Fit| -> Result<bool> {
+            let values = device.read(&fit.weight).await?;
+            if values.iter().any(|v| !v.is_finite()) {
+                return Ok(false);
+            }
+            let (matrix, overflowed) = Matrix::from_f32_inputs_major(&values, inputs, outputs, dtype, truncated.weight.layout);
+            *written.borrow_mut() = Some(matrix);
+            Ok(overflowed == 0)
+        };
+        let options = RepairOptions { ridge: self.recipe.method.repair_recipe().ridge };
+        let (fit, outcome) = repair_site(device, self.recipe.method.repair()?, problems.view(), &weight, options, accept).await?;
+        if outcome.repair == "none" {
+            return Ok((truncated.clone(), outcome));
+        }
+        let matrix = written.into_inner().ok_or_else(|| Error::internal("a repair without weights"))?;
+        let bias = match &dense.bias {
+            Some(bias) => {
+                let values: Vec<f32> =
+                    dense.bias_values()?.iter().zip(&fit.shift).map(|(b, shift)| (f64::from(*b) + shift) as f32).collect();
+                let dtype = output_dtype(&self.recipe.output, bias.dtype);
+                Some(Matrix { dtype, bytes: encode(dtype, &values).bytes, ..bias.clone() })
+            }
+            None => None,
+        };
+        Ok((HostLinear { weight: matrix, bias }, outcome))
+    }
+
+    async fn export(&self, index: usize, kept: &LayerPlan, pruned: HostLayer, scratch: &mut dyn Scratch) -> Result<Vec<OutputTensor>> {
+        export_layer(&self.model.architecture, index, kept, &pruned, &self.recipe.output, scratch).await
+    }
+}
+
+/// One problem on three sets of tokens.
+struct Three {
+    fit: Problem,
+    held_out: Option<Problem>,
+    all: Problem,
+}
+
+impl Three {
+    fn view(&self) -> Problems<'_> {
+        Problems { fit: &self.fit, held_out: self.held_out.as_ref(), all: &self.all }
+    }
+}
+
+impl AwareSums {
+    async fn new(device: &Device, inputs: usize, outputs: usize) -> Result<Self> {
+        let fit = Moments::new(device, inputs, true).await?;
+        let held_out = Moments::new(device, inputs, true).await?;
+        Ok(Self {
+            inputs: SiteStatistics { fit, held_out },
+            cross: [device.zeros(inputs, outputs).await?, device.zeros(inputs, outputs).await?],
+            outputs: [Moments::new(device, outputs, false).await?, Moments::new(device, outputs, false).await?],
+        })
+    }
+
+    async fn add(&mut self, device: &Device, inputs: &Tensor, wanted: &Tensor, fitted: bool) -> Result<()> {
+        self.inputs.pick(fitted).add(device, inputs).await?;
+        let set = usize::from(!fitted);
+        self.outputs[set].add(device, wanted).await?;
+        device.cross_gram(inputs, wanted, &self.cross[set]).await
+    }
+
+    async fn problems(self, device: &Device) -> Result<Three> {
+        let SiteStatistics { fit, held_out } = &self.inputs;
+        let [cross, held_cross] = &self.cross;
+        let [outputs, held_outputs] = &self.outputs;
+        let problem = Problem::aware(device, fit, cross, outputs).await?;
+        if held_out.count == 0.0 {
+            return Ok(Three { all: problem.clone(), fit: problem, held_out: None });
+        }
+        let check = Problem::aware(device, held_out, held_cross, held_outputs).await?;
+        let inputs = fit.merge(device, held_out).await?;
+        let outputs = outputs.merge(device, held_outputs).await?;
+        let all = Problem::aware(device, &inputs, &device.add(cross, held_cross, 1.0).await?, &outputs).await?;
+        Ok(Three { fit: problem, held_out: Some(check), all })
+    }
+}
+
+/// The residual stream after the sublayer of `unit`, given the input of its consumer.
+async fn advance(device: &Device, block: &Block, unit: Unit, x: &Tensor, inputs: &Tensor) -> Result<Tensor> {
+    match unit {
+        Unit::Heads => {
+            let projected = block.project_contexts(device, inputs).await?;
+            block.join_attention(device, x, &projected).await
+        }
+        Unit::Neurons => {
+            let projected = block.project_neurons(device, inputs).await?;
+            block.join_ffn(device, x, &projected).await
+        }
+    }
+}
+
+/// The linear layer that reads the units.
+fn consumer(host: &HostLayer, unit: Unit) -> &HostLinear {
+    match unit {
+        Unit::Heads => &host.attention_output,
+        Unit::Neurons => &host.ffn_output,
+    }
+}
+
+fn consumer_mut(host: &mut HostLayer, unit: Unit) -> &mut HostLinear {
+    match unit {
+        Unit::Heads => &mut host.attention_output,
+        Unit::Neurons => &mut host.ffn_output,
+    }
+}

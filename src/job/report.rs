@@ -1,0 +1,291 @@
+//! report.json: what was asked for, what happened, and where.
+
+use super::evaluation::Measure;
+use super::model::Model;
+use crate::allocate::{CloseCall, LayerPlan, Plan};
+use crate::device::{Device, DeviceInfo};
+use crate::evaluate::Size;
+use crate::export::Card;
+use crate::model::{Layer, Unit};
+use crate::recipe::{Method, Recipe};
+use crate::reconstruct::Outcome;
+use crate::text::CalibrationUsed;
+use serde::Serialize;
+
+/// The report of a pruning job.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// Version of Coppice.
+    pub coppice: &'static str,
+    /// What ran the work.
+    pub device: DeviceInfo,
+    /// Where each step ran, and in which precision.
+    pub ran_on: RanOn,
+    /// Class of the model.
+    pub model: String,
+    /// The recipe, with defaults filled in.
+    pub recipe: Recipe,
+    /// What was used of the calibration text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<CalibrationUsed>,
+    /// Ratios, asked for and realised.
+    pub ratio: Ratios,
+    /// Sizes before.
+    pub before: Size,
+    /// Sizes after.
+    pub after: Size,
+    /// How good the dense model is, where there was data to tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quality_before: Option<Measure>,
+    /// How good the pruned model is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quality_after: Option<Measure>,
+    /// What was done to each layer.
+    pub layers: Vec<LayerOutcome>,
+    /// Units that another device might have decided otherwise.
+    pub close_calls: Vec<CloseCall>,
+    /// Things a person should know.
+    pub notes: Vec<String>,
+    /// Wall time of each phase.
+    pub seconds: Seconds,
+    /// Most bytes of tensors on the device at any one time.
+    pub peak_device_bytes: u64,
+}
+
+/// Where each step ran.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RanOn {
+    /// Forward passes and statistics.
+    pub statistics: &'static str,
+    /// Scores and the plan.
+    pub plan: &'static str,
+    /// Solves and folds.
+    pub repair: &'static str,
+}
+
+/// Shares that are removed.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Ratios {
+    /// Asked for, of the blocks' linear parameters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked: Option<f64>,
+    /// Of the blocks' linear parameters.
+    pub linear: f64,
+    /// Of all parameters that the files hold.
+    pub parameters: f64,
+    /// Of floating-point operations a token in the blocks, at the calibration's mean length.
+    pub flops: f64,
+    /// Of the tensors' bytes.
+    pub bytes: f64,
+}
+
+/// Sizes before and after.
+pub(super) struct Sizes {
+    pub(super) before: Size,
+    pub(super) after: Size,
+}
+
+/// Wall time of each phase, in seconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Seconds {
+    /// The dense model on the evaluation data.
+    pub evaluate_dense: f64,
+    /// Pass 1.
+    pub calibrate: f64,
+    /// Scores and plan.
+    pub score: f64,
+    /// Pass 2.
+    pub reconstruct: f64,
+    /// Laying out the output.
+    pub export: f64,
+    /// The pruned model on the evaluation data.
+    pub evaluate_pruned: f64,
+    /// All of it.
+    pub total: f64,
+}
+
+/// What was done to one layer.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LayerOutcome {
+    /// Heads.
+    pub heads: UnitOutcome,
+    /// Neurons.
+    pub neurons: UnitOutcome,
+}
+
+/// What was done to one kind of unit of a layer.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct UnitOutcome {
+    /// How many stayed.
+    pub kept: usize,
+    /// Of how many.
+    pub of: usize,
+    /// The repair of their consumer; absent where nothing was removed.
+    #[serde(flatten)]
+    pub outcome: Option<Outcome>,
+}
+
+impl LayerOutcome {
+    pub(super) fn new(layer: &Layer, kept: &LayerPlan) -> Self {
+        let unit = |unit| UnitOutcome { kept: kept.kept(unit).len(), of: layer.units(unit), outcome: None };
+        Self { heads: unit(Unit::Heads), neurons: unit(Unit::Neurons) }
+    }
+
+    pub(super) fn removes(&self) -> bool {
+        self.heads.kept < self.heads.of || self.neurons.kept < self.neurons.of
+    }
+
+    pub(super) fn set(&mut self, unit: Unit, outcome: Outcome) {
+        match unit {
+            Unit::Heads => self.heads.outcome = Some(outcome),
+            Unit::Neurons => self.neurons.outcome = Some(outcome),
+        }
+    }
+}
+
+/// What the report is put together from, beside the model and the recipe.
+pub(super) struct Findings {
+    pub(super) sizes: Sizes,
+    pub(super) calibration: Option<CalibrationUsed>,
+    pub(super) layers: Vec<LayerOutcome>,
+    pub(super) close_calls: Vec<CloseCall>,
+    pub(super) quality_before: Option<Measure>,
+    pub(super) quality_after: Option<Measure>,
+    pub(super) seconds: Seconds,
+}
+
+impl Report {
+    pub(super) fn new(device: &Device, model: &Model, recipe: &Recipe, plan: &Plan, findings: Findings) -> Self {
+        let Findings { sizes: Sizes { before, after }, calibration, layers, close_calls, quality_before, quality_after, seconds } =
+            findings;
+        let share = |before: f64, after: f64| if before > 0.0 { 1.0 - after / before } else { 0.0 };
+        let asked = match &recipe.method {
+            Method::Structured(method) => Some(method.ratio),
+            Method::Plan(_) => None,
+        };
+        let info = device.info();
+        let ran_on = match device {
+            Device::Gpu(_) => RanOn { statistics: "gpu, f32", plan: "cpu, f64", repair: "gpu, f32 with refinement" },
+            Device::Cpu(_) => RanOn { statistics: "cpu, f32", plan: "cpu, f64", repair: "cpu, f64" },
+        };
+        let ratio = Ratios {
+            asked,
+            linear: plan.ratio(&model.architecture),
+            parameters: share(before.parameters as f64, after.parameters as f64),
+            flops: share(before.flops_per_token, after.flops_per_token),
+            bytes: share(before.bytes as f64, after.bytes as f64),
+        };
+        let mut notes = notes(recipe, &layers, &ratio);
+        if info.software {
+            notes.push("The GPU adapter is a program on the CPU; the CPU device is faster here.".to_owned());
+        }
+        Self {
+            coppice: env!("CARGO_PKG_VERSION"),
+            device: info,
+            ran_on,
+            model: model.architecture.class.clone(),
+            recipe: recipe.clone(),
+            calibration,
+            ratio,
+            before,
+            after,
+            quality_before,
+            quality_after,
+            layers,
+            close_calls,
+            notes,
+            seconds,
+            peak_device_bytes: device.ledger().peak(),
+        }
+    }
+}
+
+fn notes(recipe: &Recipe, layers: &[LayerOutcome], ratio: &Ratios) -> Vec<String> {
+    let mut notes = Vec::new();
+    for (index, layer) in layers.iter().enumerate() {
+        for (unit, done) in [(Unit::Heads, &layer.heads), (Unit::Neurons, &layer.neurons)] {
+            let Some(outcome) = &done.outcome else { continue };
+            if let (Some(wanted), Some(reason)) = (outcome.fell_back_from, &outcome.reason) {
+                notes.push(format!("Layer {index}, {}: {} instead of {wanted}, since {reason}.", unit.name(), outcome.repair));
+            }
+        }
+    }
+    if recipe.output.pad && ratio.bytes + 1e-3 < ratio.linear * 0.5 {
+        notes.push("Padded units are zeros in place: the logits are exact, but their bytes are not saved.".to_owned());
+    }
+    notes
+}
+
+/// The figures that go onto the model card.
+pub(super) fn card(report: &Report, name: &str) -> Card {
+    let repair = report.recipe.method.repair_recipe();
+    let aware = if repair.error_aware { ", error-aware" } else { "" };
+    let method = match &report.recipe.method {
+        Method::Structured(method) => {
+            let units: Vec<&str> = method.units.iter().map(|unit| unit.name()).collect();
+            format!(
+                "Removed {} by the criterion {} with {} allocation; the rest was repaired with {}{aware}",
+                units.join(" and "),
+                method.criterion,
+                method.allocation,
+                repair.reconstruction
+            )
+        }
+        Method::Plan(_) => format!("Removed what a given plan lists; the rest was repaired with {}{aware}", repair.reconstruction),
+    };
+    let calibration = report.calibration.map(|used| format!("{} sequences, {} tokens", used.sequences, used.tokens));
+    let mut card = Card {
+        model: name.to_owned(),
+        method,
+        ratio_asked: report.ratio.asked,
+        ratio_realised: report.ratio.linear,
+        parameters_before: Some(report.before.parameters),
+        parameters_after: Some(report.after.parameters),
+        bytes_before: Some(report.before.bytes),
+        bytes_after: Some(report.after.bytes),
+        calibration: calibration.unwrap_or_default(),
+        device: format!("{} ({})", report.device.name, report.device.backend),
+        seconds: Some(report.seconds.total),
+        ..Card::default()
+    };
+    if let (Some(Measure::Classify(before)), Some(Measure::Classify(after))) = (&report.quality_before, &report.quality_after) {
+        card.metric = "accuracy".to_owned();
+        card.evaluation = format!("{} labelled sentences", before.examples);
+        (card.before, card.after) = (Some(before.accuracy), Some(after.accuracy));
+    }
+    card
+}
+
+impl std::fmt::Display for Report {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let percent = |share: f64| 100.0 * share;
+        writeln!(
+            f,
+            "Removed {:.1} % of the blocks' linear parameters, {:.1} % of all parameters; saved {:.1} % of the bytes ({} of {} left).",
+            percent(self.ratio.linear),
+            percent(self.ratio.parameters),
+            percent(self.ratio.bytes),
+            self.after.bytes,
+            self.before.bytes
+        )?;
+        for (when, quality) in [("Before", &self.quality_before), ("After", &self.quality_after)] {
+            match quality {
+                Some(Measure::Classify(quality)) => {
+                    let kl = quality.kl.map_or(String::new(), |kl| format!(", KL to the dense model {kl:.4}"));
+                    writeln!(f, "{when}: accuracy {:.4} on {} sentences{kl}.", quality.accuracy, quality.examples)?;
+                }
+                Some(Measure::Features { distance: Some(distance), examples }) => {
+                    writeln!(
+                        f,
+                        "{when}: hidden states differ from the dense model's by {distance:.4} (1 - cosine) on {examples} sentences."
+                    )?;
+                }
+                _ => {}
+            }
+        }
+        if !self.close_calls.is_empty() {
+            writeln!(f, "{} units were close calls; the report lists them.", self.close_calls.len())?;
+        }
+        self.notes.iter().try_for_each(|note| writeln!(f, "{note}"))
+    }
+}
