@@ -61,7 +61,9 @@ pub async fn assemble(artifacts: Artifacts<'_>, scratch: &mut dyn Scratch) -> Re
     let facts = Facts {
         architecture,
         options,
+        plan,
         widths: &widths,
+        recipe: &artifacts.recipe,
         before: OutputSize { parameters: checkpoint.parameters(), bytes: checkpoint.total_bytes() },
         after: output_size(architecture, checkpoint, plan, options),
         modules: copied::has_modules(folder),

@@ -3,7 +3,7 @@
 use super::loader::MODULE;
 use super::widths::OutputSize;
 use super::{OutputKind, OutputOptions};
-use crate::allocate::Widths;
+use crate::allocate::{Plan, Widths};
 use crate::model::Architecture;
 use std::fmt::Write;
 
@@ -46,7 +46,11 @@ pub struct Card {
 pub(super) struct Facts<'a> {
     pub(super) architecture: &'a Architecture,
     pub(super) options: &'a OutputOptions,
+    pub(super) plan: &'a Plan,
+    /// Widths that are written, padding included.
     pub(super) widths: &'a [Widths],
+    /// JSON text of the recipe.
+    pub(super) recipe: &'a str,
     pub(super) before: OutputSize,
     pub(super) after: OutputSize,
     /// Whether sentence-transformers' list of modules was copied.
@@ -58,14 +62,14 @@ pub(super) fn text(card: &Card, facts: &Facts<'_>) -> String {
     let mut out = front_matter(facts);
     let family = facts.architecture.family;
     let title = if card.model.is_empty() { facts.architecture.class.as_str() } else { card.model.as_str() };
-    let removed = percent(card.ratio_realised);
     line(&mut out, &format!("# {title}, pruned by Coppice\n"));
-    line(
-        &mut out,
-        &format!("This is a {family} model from which {removed} of the parameters of its blocks' linear layers were removed.\n"),
-    );
+    let removed = match card.ratio_realised {
+        0.0 => "nothing was removed".to_owned(),
+        ratio => format!("{} of the parameters of the blocks' linear layers were removed", percent(ratio)),
+    };
+    line(&mut out, &format!("This is a {family} model from which {removed}.\n"));
     loading(&mut out, facts);
-    made(&mut out, card);
+    made(&mut out, card, facts);
     numbers(&mut out, card, facts);
     layers(&mut out, facts);
     out
@@ -140,15 +144,25 @@ fn loading(out: &mut String, facts: &Facts<'_>) {
     }
 }
 
-fn made(out: &mut String, card: &Card) {
+fn made(out: &mut String, card: &Card, facts: &Facts<'_>) {
     line(out, "## How it was made\n");
     let asked = card.ratio_asked.map(percent).unwrap_or_default();
     let seconds = card.seconds.map(|seconds| format!("{seconds:.1} s")).unwrap_or_default();
-    let rows = [("Method", &card.method), ("Ratio asked for", &asked), ("Calibration", &card.calibration), ("Device", &card.device)];
-    for (name, value) in rows.into_iter().chain([("Time", &seconds)]).filter(|(_, value)| !value.is_empty()) {
+    let dtype = facts.options.dtype.fixed().map(|dtype| format!("all weights are {}", dtype.name())).unwrap_or_default();
+    let rows = [
+        ("Method", &card.method),
+        ("Ratio asked for", &asked),
+        ("Calibration", &card.calibration),
+        ("Element type", &dtype),
+        ("Device", &card.device),
+        ("Time", &seconds),
+    ];
+    for (name, value) in rows.into_iter().filter(|(_, value)| !value.is_empty()) {
         line(out, &format!("- {name}: {value}"));
     }
-    line(out, "- `recipe.json` is the recipe, `plan.json` the units that were kept, `report.json` all figures.\n");
+    line(out, "- `plan.json` lists the units that were kept, and `report.json` has all figures.");
+    line(out, "- `recipe.json`, which makes this model again from the original one:\n");
+    line(out, &format!("```json\n{}\n```\n", facts.recipe.trim()));
 }
 
 fn numbers(out: &mut String, card: &Card, facts: &Facts<'_>) {
@@ -175,15 +189,16 @@ fn numbers(out: &mut String, card: &Card, facts: &Facts<'_>) {
         row(&name, shown(card.before), shown(card.after));
     }
     line(out, "");
-    if facts.options.pad {
+    let layers = facts.widths.iter().zip(&facts.plan.layers);
+    if layers.into_iter().any(|(written, kept)| written.heads != kept.heads.len() || written.neurons != kept.neurons.len()) {
         line(out, "Some removed units are still there as zeros, so that a stock config fits; they count among the parameters and bytes.\n");
     }
 }
 
 fn layers(out: &mut String, facts: &Facts<'_>) {
-    line(out, "## Widths\n\n| layer | heads | neurons |\n| ---: | ---: | ---: |");
-    for (index, (widths, layer)) in facts.widths.iter().zip(&facts.architecture.layers).enumerate() {
-        line(out, &format!("| {index} | {} of {} | {} of {} |", widths.heads, layer.heads, widths.neurons, layer.neurons));
+    line(out, "## Kept units\n\n| layer | heads | neurons |\n| ---: | ---: | ---: |");
+    for (index, (kept, layer)) in facts.plan.layers.iter().zip(&facts.architecture.layers).enumerate() {
+        line(out, &format!("| {index} | {} of {} | {} of {} |", kept.heads.len(), layer.heads, kept.neurons.len(), layer.neurons));
     }
 }
 

@@ -227,7 +227,11 @@ fn files_go_along_and_the_card_says_how_to_load() {
         assert!(card.starts_with("---\nlibrary_name: transformers\npipeline_tag: text-classification\ntags:\n"), "{card}");
         assert_eq!(card.contains("trust_remote_code=True"), code);
         assert!(card.contains("AutoModelForSequenceClassification.from_pretrained("));
+        assert!(card.contains("| 0 | 2 of 4 | 8 of 24 |") && card.contains(RECIPE));
+        assert_eq!(card.contains("as zeros"), !code);
     }
+    let card = block_on(exported(&model, &even(&model), &padded()).folder.text("README.md")).unwrap();
+    assert!(!card.contains("as zeros"), "nothing needed padding");
 }
 
 #[test]
