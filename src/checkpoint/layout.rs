@@ -1,7 +1,7 @@
 //! Tensors laid out as safetensors files: a header, then ranges.
 
 use super::header::{LONGEST_HEADER, METADATA, PREFIX};
-use super::{INDEX, MemorySource, OutputFile, OutputTensor, Part, SINGLE, shown};
+use super::{INDEX, MemorySource, OutputFile, OutputTensor, Part, SINGLE, shown, shown_shape};
 use crate::base::{Error, Result};
 use serde_json::{Map, Value, json};
 use std::cmp::Reverse;
@@ -63,8 +63,8 @@ fn check(tensors: &[OutputTensor]) -> Result<()> {
         }
         if tensor.dtype.span(&tensor.shape) != Some(bytes(tensor)) {
             return Err(Error::internal(format_args!(
-                "the output tensor {name} of shape {:?} and dtype {} has {} bytes",
-                tensor.shape,
+                "the output tensor {name} of shape {} and dtype {} has {} bytes",
+                shown_shape(&tensor.shape),
                 tensor.dtype.name(),
                 bytes(tensor)
             )));

@@ -80,7 +80,8 @@ impl Matrix {
     }
 
     fn row_bytes(&self) -> usize {
-        self.cols * self.dtype.size()
+        // A matrix without rows may claim any width.
+        self.cols.saturating_mul(self.dtype.size())
     }
 
     fn keep_rows(&self, indices: &[u32]) -> Matrix {
@@ -148,6 +149,10 @@ fn runs(indices: &[u32], size: usize) -> Vec<Range<usize>> {
 fn transpose(values: &[f32], rows: usize, cols: usize) -> Vec<f32> {
     const TILE: usize = 32;
     let mut out = vec![0f32; values.len()];
+    if values.is_empty() {
+        // The other dimension may claim any length.
+        return out;
+    }
     for top in (0..rows).step_by(TILE) {
         for left in (0..cols).step_by(TILE) {
             for row in top..(top + TILE).min(rows) {
@@ -204,6 +209,18 @@ mod tests {
             assert_eq!((none.inputs(), none.outputs(), none.to_f32_inputs_major().unwrap().len()), (0, matrix.outputs(), 0));
             assert_eq!(none.zero_outputs(&[0]), none);
             assert_eq!(none.keep_outputs(&[1, 0]).outputs(), 2);
+        }
+    }
+
+    #[test]
+    fn endless_empty_shapes_cost_nothing() {
+        for (rows, cols) in [(usize::MAX, 0), (0, usize::MAX)] {
+            for layout in LAYOUTS {
+                let matrix = Matrix { rows, cols, dtype: Dtype::F32, layout, bytes: Vec::new() };
+                assert!(matrix.to_f32_inputs_major().unwrap().is_empty());
+                assert!(matrix.keep_inputs(&[]).bytes.is_empty() && matrix.keep_outputs(&[]).bytes.is_empty());
+                assert_eq!(matrix.zero_inputs(&[]).zero_outputs(&[]), matrix);
+            }
         }
     }
 

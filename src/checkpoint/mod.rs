@@ -53,6 +53,12 @@ fn shown(name: &str) -> String {
     format!("{:?}", cut + dots)
 }
 
+/// A shape from a file, fit for a sentence.
+fn shown_shape(shape: &[u64]) -> String {
+    const MOST: usize = 8;
+    if shape.len() <= MOST { format!("{shape:?}") } else { format!("of {} dimensions", shape.len()) }
+}
+
 /// A parser's remark, cut where hostile input makes it long.
 fn remark(error: &dyn std::fmt::Display) -> String {
     const LONGEST: usize = 300;

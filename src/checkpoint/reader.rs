@@ -1,6 +1,6 @@
 //! An opened checkpoint: every tensor's place, and reads of single tensors.
 
-use super::{Dtype, EXTENSION, Folder, INDEX, Layout, Matrix, SINGLE, Source, decode, header, index, rows, shown};
+use super::{Dtype, EXTENSION, Folder, INDEX, Layout, Matrix, SINGLE, Source, decode, header, index, rows, shown, shown_shape};
 use crate::base::{Error, Result};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -35,9 +35,10 @@ impl Entry {
         let place = || format!("The tensor {} in {}", shown(&self.name), self.source.name());
         if self.shape.len() != dimensions {
             return Err(Error::input(format!(
-                "{} has the shape {:?}, but {dimensions} dimensions are needed; the model does not match its config.json.",
+                "{} has the shape {}, which is no {}; check that the model and its config.json belong together.",
                 place(),
-                self.shape
+                shown_shape(&self.shape),
+                if dimensions == 1 { "vector" } else { "matrix" }
             )));
         }
         if !self.dtype.is_supported_float() {

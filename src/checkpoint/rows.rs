@@ -13,7 +13,6 @@ const LONGEST: u64 = 8 << 20;
 /// The asked rows of a table, in the asked order.
 pub(super) async fn gather(entry: &Entry, rows: &[u32]) -> Result<Matrix> {
     let (count, cols) = entry.table()?;
-    let row_bytes = cols * entry.dtype.size();
     if let Some(row) = rows.iter().find(|row| **row as usize >= count) {
         return Err(Error::input(format!(
             "Row {row} of the tensor {} in {} was asked for, but it has {count} rows; the tokenizer and the model do not belong together.",
@@ -21,7 +20,9 @@ pub(super) async fn gather(entry: &Entry, rows: &[u32]) -> Result<Matrix> {
             entry.source.name()
         )));
     }
-    let total = row_bytes.checked_mul(rows.len()).ok_or_else(|| Error::memory("The gathered rows are too large for this machine."))?;
+    // A table without rows may claim any width.
+    let sizes = cols.checked_mul(entry.dtype.size()).and_then(|row| Some((row, row.checked_mul(rows.len())?)));
+    let (row_bytes, total) = sizes.ok_or_else(|| Error::memory("The gathered rows are too large for this machine."))?;
     let mut bytes = vec![0u8; total];
     // Places in the result by row, so that one pass over the reads fills every repetition.
     let mut order: Vec<usize> = (0..rows.len()).collect();
@@ -124,6 +125,9 @@ mod tests {
         let (_, entry) = table(10, 4);
         assert!(block_on(gather(&entry, &[3, 10])).unwrap_err().to_string().contains("Row 10"));
         assert_eq!(block_on(gather(&entry, &[])).unwrap().bytes.len(), 0);
+        let (_, hollow) = table(0, 0);
+        let hollow = Entry { shape: vec![0, u64::MAX], ..hollow };
+        assert!(block_on(gather(&hollow, &[])).unwrap_err().to_string().contains("too large"));
         let (_, narrow) = table(10, 0);
         assert_eq!(block_on(gather(&narrow, &[3, 9, 3])).unwrap().rows, 3);
     }

@@ -98,6 +98,24 @@ fn kept_neighbours_become_one_part() {
 }
 
 #[test]
+fn ranges_of_two_files_that_line_up_by_chance_stay_apart() {
+    let input = lay_out(vec![filled("a", Dtype::U8, &[8], 1), filled("b", Dtype::U8, &[8], 2)], &pt(), DEFAULT_SHARD_LIMIT).unwrap();
+    let (one, two) = (block_on(Checkpoint::open(&folder(&input))).unwrap(), block_on(Checkpoint::open(&folder(&input))).unwrap());
+    let (a, b) = (one.get("a").unwrap().clone(), two.get("b").unwrap());
+    // The same place, but in another file.
+    let other: Source = Rc::new(MemorySource::new("other", vec![7; b.range.end as usize]));
+    let b = crate::checkpoint::Entry { source: other, ..b.clone() };
+    let kept = |entry: crate::checkpoint::Entry| OutputTensor {
+        name: entry.name.clone(),
+        dtype: entry.dtype,
+        shape: entry.shape.clone(),
+        data: Data::Kept(entry),
+    };
+    let files = lay_out(vec![kept(a), kept(b)], &pt(), DEFAULT_SHARD_LIMIT).unwrap();
+    assert_eq!(SafeTensors::deserialize(&bytes_of(&files[0])).unwrap().tensor("b").unwrap().data(), [7; 8]);
+}
+
+#[test]
 fn shards_and_their_index_open_again() {
     let tensors: Vec<_> = (0..7u8).map(|i| filled(&format!("t{i}"), Dtype::F16, &[8], i)).collect();
     let files = lay_out(tensors.clone(), &pt(), 40).unwrap();

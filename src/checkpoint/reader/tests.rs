@@ -110,9 +110,9 @@ fn tensors_of_another_shape_or_dtype_are_named() {
     let opened = open(vec![source(SINGLE, &bytes)]).unwrap();
     let said = |name: &str| block_on(opened.matrix(name, Layout::OutIn)).unwrap_err().to_string();
     assert!(said("ids").contains("\"ids\" in model.safetensors has the dtype I64"));
-    assert!(said("bias").contains("shape [3], but 2 dimensions"));
+    assert!(said("bias").contains("has the shape [3], which is no matrix"));
     assert!(said("gone").contains("no tensor \"gone\""));
-    assert!(block_on(opened.vector("ids")).unwrap_err().to_string().contains("1 dimensions"));
+    assert!(block_on(opened.vector("ids")).unwrap_err().to_string().contains("[1, 4], which is no vector"));
     assert!(block_on(opened.rows("scalar", &[0])).unwrap_err().to_string().contains("\"scalar\""));
     assert_eq!(block_on(opened.vector("bias")).unwrap(), [0.0; 3]);
     assert_eq!((opened.parameters(), opened.total_bytes()), (4, 42));
