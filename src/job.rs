@@ -9,7 +9,7 @@ mod model;
 mod repair;
 mod report;
 
-pub use evaluation::{Evaluation, Task, evaluate};
+pub use evaluation::{Evaluation, Measure, Task, evaluate};
 pub use inspection::{Inspection, inspect};
 pub use model::Model;
 pub use report::Report;

@@ -5,7 +5,7 @@ mod select;
 mod uniform;
 
 pub use plan::{LayerPlan, Plan, channels};
-pub use select::{CloseCall, select};
+pub use select::{CloseCall, STATISTIC_ERROR, select};
 
 use crate::base::{Error, Result};
 use crate::model::{Architecture, Unit};

@@ -84,12 +84,15 @@ pub(super) enum Measured {
 /// How good a model is, for the report.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(tag = "task", rename_all = "lowercase")]
-pub(crate) enum Measure {
+pub enum Measure {
+    /// Of a classifier.
     Classify(Quality),
+    /// Of a model without a head.
     Features {
         /// 1 - mean cosine similarity of token states to the dense model's.
         #[serde(skip_serializing_if = "Option::is_none")]
         distance: Option<f64>,
+        /// Number of sentences.
         examples: usize,
     },
 }

@@ -29,8 +29,11 @@ pub struct Outcome {
     pub error_with: Option<f64>,
 }
 
-/// Repairs one consumer. Each repair is tried on `fit` and checked on `held_out`; the one that is taken is fitted again on
-/// `all`. `accept` refuses weights that the output dtype cannot hold.
+/// Dampings that are tried before a repair is given up: overfitting to few tokens is the usual harm.
+const LADDER: [f64; 3] = [1.0, 10.0, 100.0];
+
+/// Repairs one consumer. A repair is tried on `fit` and checked on `held_out`: it must do no worse there than the repairs
+/// weaker than it. The one that is taken is fitted again on `all`. `accept` refuses weights that cannot be written.
 pub async fn repair_site(
     device: &Device,
     wanted: &'static dyn Repair,
@@ -39,39 +42,58 @@ pub async fn repair_site(
     options: RepairOptions,
     accept: impl AsyncFn(&Fit) -> Result<bool>,
 ) -> Result<(Fit, Outcome)> {
-    let Problems { fit, held_out, all } = problems;
     let strongest = REPAIRS.iter().position(|repair| repair.name() == wanted.name()).unwrap_or(0);
-    let mut reason = None;
-    let mut error_without = None;
-    let truncation = REPAIRS[0].solve(device, fit, truncated, options).await?;
-    if let Some(held_out) = held_out {
-        error_without = held_out.error(device, &truncation).await?;
+    // Held-out errors of the weaker repairs, up to the one that is asked for; absent where they cannot be told.
+    let mut weaker = Vec::with_capacity(strongest);
+    for repair in &REPAIRS[..strongest.max(1)] {
+        weaker.push(held_out_error(device, *repair, problems, truncated, options).await?);
     }
+    let error_without = weaker[0];
+    let mut reason = None;
     for level in (1..=strongest).rev() {
         let repair = REPAIRS[level];
-        let mut error_with = None;
-        if let (Some(held_out), Some(without)) = (held_out, error_without) {
-            let trial = repair.solve(device, fit, truncated, options).await?;
-            error_with = held_out.error(device, &trial).await?;
-            if error_with.is_none_or(|with| with.is_nan() || with > without) {
+        let bar = weaker[..level].iter().flatten().copied().reduce(f64::min);
+        for factor in if repair.needs().gram { &LADDER[..] } else { &LADDER[..1] } {
+            let options = RepairOptions { ridge: options.ridge * factor };
+            let error_with = match level == strongest || bar.is_none() {
+                true => held_out_error(device, repair, problems, truncated, options).await?,
+                false => weaker[level],
+            };
+            if let (Some(with), Some(bar)) = (error_with, bar)
+                && (with.is_nan() || with > bar)
+            {
                 reason.get_or_insert_with(|| format!("{} raised the error on held-out tokens", repair.name()));
                 continue;
             }
+            let found = repair.solve(device, problems.all, truncated, options).await?;
+            if found.smallest_pivot.is_some_and(|pivot| pivot <= 0.0) {
+                reason.get_or_insert_with(|| format!("the matrix of {} is not positive definite", repair.name()));
+                continue;
+            }
+            if !accept(&found).await? {
+                reason.get_or_insert_with(|| format!("{} gave weights that the output dtype cannot hold", repair.name()));
+                continue;
+            }
+            let outcome = outcome(repair, wanted, reason, &found, problems.all, error_without, error_with);
+            return Ok((found, outcome));
         }
-        let found = repair.solve(device, all, truncated, options).await?;
-        if found.smallest_pivot.is_some_and(|pivot| pivot <= 0.0) {
-            reason.get_or_insert_with(|| format!("the matrix of {} is not positive definite", repair.name()));
-            continue;
-        }
-        if !accept(&found).await? {
-            reason.get_or_insert_with(|| format!("{} gave weights that the output dtype cannot hold", repair.name()));
-            continue;
-        }
-        let outcome = outcome(repair, wanted, reason, &found, all, error_without, error_with);
-        return Ok((found, outcome));
     }
-    let outcome = outcome(REPAIRS[0], wanted, reason, &truncation, all, error_without, error_without);
+    let truncation = REPAIRS[0].solve(device, problems.all, truncated, options).await?;
+    let outcome = outcome(REPAIRS[0], wanted, reason, &truncation, problems.all, error_without, error_without);
     Ok((truncation, outcome))
+}
+
+/// Error on the held-out tokens of a repair that was fitted on the others; `None` where there are none to tell it by.
+async fn held_out_error(
+    device: &Device,
+    repair: &dyn Repair,
+    problems: Problems<'_>,
+    truncated: &Tensor,
+    options: RepairOptions,
+) -> Result<Option<f64>> {
+    let Some(held_out) = problems.held_out else { return Ok(None) };
+    let trial = repair.solve(device, problems.fit, truncated, options).await?;
+    held_out.error(device, &trial).await
 }
 
 /// The same problem on three sets of tokens.
@@ -98,7 +120,7 @@ fn outcome(
     Outcome {
         repair: repair.name(),
         fell_back_from: (repair.name() != wanted.name()).then(|| wanted.name()),
-        reason,
+        reason: reason.filter(|_| repair.name() != wanted.name()),
         damping: if scale > 0.0 { fit.damping / scale } else { 0.0 },
         smallest_pivot: fit.smallest_pivot,
         error_without,

@@ -9,6 +9,8 @@ mod choose;
 mod liar;
 mod none;
 mod problem;
+#[cfg(test)]
+mod tests;
 
 pub use choose::{Outcome, Problems, repair_site};
 pub use problem::{Fit, Problem};

@@ -1,0 +1,160 @@
+//! Repairs against plain f64 least squares, and the choice between them.
+
+use super::{Outcome, Problem, Problems, RepairOptions, repair, repair_site};
+use crate::base::{CancelToken, Random};
+use crate::calibrate::Moments;
+use crate::device::cpu::Cpu;
+use crate::device::{Device, Tensor};
+use pollster::block_on;
+use proptest::prelude::*;
+
+fn device() -> Device {
+    Device::Cpu(Cpu::new(CancelToken::default(), "tests"))
+}
+
+struct Data {
+    device: Device,
+    tokens: usize,
+    inputs: usize,
+    outputs: usize,
+    x: Vec<f32>,
+    weight: Vec<f32>,
+    moments: Moments,
+    dense: Tensor,
+}
+
+/// Tokens whose channels are correlated and off-centre, so that there is something to interpolate and a mean to carry.
+fn data(tokens: usize, inputs: usize, outputs: usize, seed: u64) -> Data {
+    let device = device();
+    let mut random = Random::new(seed);
+    let mut x = vec![0f32; tokens * inputs];
+    for row in x.chunks_exact_mut(inputs) {
+        let shared = random.normal();
+        row.iter_mut().enumerate().for_each(|(i, v)| *v = (shared * (i % 3) as f64 + random.normal() + 0.5) as f32);
+    }
+    let weight: Vec<f32> = (0..inputs * outputs).map(|_| random.normal() as f32).collect();
+    let mut moments = block_on(Moments::new(&device, inputs, true)).unwrap();
+    let tensor = block_on(device.upload(tokens, inputs, &x)).unwrap();
+    block_on(moments.add(&device, &tensor)).unwrap();
+    let dense = block_on(device.upload(inputs, outputs, &weight)).unwrap();
+    Data { device, tokens, inputs, outputs, x, weight, moments, dense }
+}
+
+impl Data {
+    fn problem(&self, kept: &[u32]) -> Problem {
+        block_on(Problem::plain(&self.device, &self.moments, &self.dense, kept)).unwrap()
+    }
+
+    fn truncated(&self, kept: &[u32]) -> Tensor {
+        block_on(self.device.select(&self.dense, Some(kept), None)).unwrap()
+    }
+
+    /// Mean squared error of weights V and a shift over the tokens themselves, over the variance of the dense output.
+    fn error(&self, kept: &[u32], v: &[f32], shift: &[f64]) -> f64 {
+        let output = |row: &[f32], d: usize| -> f64 {
+            (0..self.inputs).map(|i| f64::from(row[i]) * f64::from(self.weight[i * self.outputs + d])).sum()
+        };
+        let (mut error, mut spread) = (0.0, 0.0);
+        for d in 0..self.outputs {
+            let wanted: Vec<f64> = self.x.chunks_exact(self.inputs).map(|row| output(row, d)).collect();
+            let mean = wanted.iter().sum::<f64>() / self.tokens as f64;
+            for (row, wanted) in self.x.chunks_exact(self.inputs).zip(&wanted) {
+                let given: f64 =
+                    kept.iter().enumerate().map(|(k, &i)| f64::from(row[i as usize]) * f64::from(v[k * self.outputs + d])).sum();
+                error += (wanted - given - shift[d]).powi(2);
+                spread += (wanted - mean).powi(2);
+            }
+        }
+        error / spread
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
+
+    /// The error that a problem tells is the error over the tokens that it sums up. Tolerance: centred f32 sums over at most
+    /// 200 tokens, relative to a spread of order 1.
+    #[test]
+    fn told_errors_are_real(tokens in 20usize..200, inputs in 2usize..12, outputs in 1usize..6, seed: u64) {
+        let data = data(tokens, inputs, outputs, seed);
+        let kept: Vec<u32> = (0..inputs as u32).filter(|i| i % 2 == 0).collect();
+        let (problem, truncated) = (data.problem(&kept), data.truncated(&kept));
+        for name in ["none", "bias", "liar"] {
+            let fit = block_on(repair(name).unwrap().solve(&data.device, &problem, &truncated, RepairOptions { ridge: 0.01 })).unwrap();
+            let told = block_on(problem.error(&data.device, &fit)).unwrap().unwrap();
+            let real = data.error(&kept, &block_on(data.device.read(&fit.weight)).unwrap(), &fit.shift);
+            prop_assert!((told - real).abs() <= 1e-4 * real.max(1.0), "{name}: told {told}, real {real}");
+        }
+    }
+
+    /// No small change of LIAR's weights or shift lowers the damped squared error: it is the minimum.
+    #[test]
+    fn liar_is_a_minimum(inputs in 2usize..10, seed: u64, ridge in 0.001f64..0.1) {
+        let data = data(300, inputs, 3, seed);
+        let kept: Vec<u32> = (0..inputs as u32).filter(|i| i % 2 == 0).collect();
+        let (problem, truncated) = (data.problem(&kept), data.truncated(&kept));
+        let fit = block_on(repair("liar").unwrap().solve(&data.device, &problem, &truncated, RepairOptions { ridge })).unwrap();
+        let (best, before) = (block_on(data.device.read(&fit.weight)).unwrap(), block_on(data.device.read(&truncated)).unwrap());
+        let spread = data.error(&kept, &vec![0.0; best.len()], &[0.0; 3]);
+        prop_assert!(spread > 0.0);
+        // Objective in units of the outputs' summed variance, as `error` gives it.
+        let scale: f64 = {
+            let unit = data.error(&kept, &best, &fit.shift.iter().map(|s| s + 1.0).collect::<Vec<_>>()) - data.error(&kept, &best, &fit.shift);
+            // A shift by 1 in every output adds tokens * outputs to the squared error.
+            (data.tokens * data.outputs) as f64 / unit
+        };
+        let cost = |v: &[f32], shift: &[f64]| {
+            let pull: f64 = v.iter().zip(&before).map(|(v, b)| f64::from(v - b).powi(2)).sum();
+            data.error(&kept, v, shift) * scale + fit.damping * pull
+        };
+        let lowest = cost(&best, &fit.shift);
+        for i in 0..best.len() {
+            for step in [-0.05f32, 0.05] {
+                let mut moved = best.clone();
+                moved[i] += step;
+                prop_assert!(cost(&moved, &fit.shift) >= lowest * (1.0 - 1e-6));
+            }
+        }
+    }
+}
+
+/// Runs the choice with everything fitted on `fit` and checked on `held_out`.
+fn choose(fit: &Data, held_out: &Data, kept: &[u32], accept: bool) -> Outcome {
+    let (on_fit, on_held_out) = (fit.problem(kept), held_out.problem(kept));
+    let problems = Problems { fit: &on_fit, held_out: Some(&on_held_out), all: &on_fit };
+    let truncated = fit.truncated(kept);
+    let options = RepairOptions { ridge: 1e-6 };
+    block_on(repair_site(&fit.device, repair("liar").unwrap(), problems, &truncated, options, async |_| Ok(accept))).unwrap().1
+}
+
+#[test]
+fn a_repair_that_generalises_is_kept() {
+    let (fit, held_out) = (data(400, 9, 3, 1), Data { dense: data(400, 9, 3, 1).dense, ..data(400, 9, 3, 1) });
+    let outcome = choose(&fit, &held_out, &[0, 2, 4, 5, 8], true);
+    assert_eq!((outcome.repair, outcome.fell_back_from), ("liar", None));
+    assert!(outcome.error_with.unwrap() < outcome.error_without.unwrap());
+}
+
+#[test]
+fn a_repair_that_overfits_falls_back_with_a_reason() {
+    // Six tokens cannot tell nine channels apart; the held-out tokens have other correlations.
+    let fit = data(6, 9, 3, 2);
+    let mut held_out = data(400, 9, 3, 3);
+    held_out.dense = fit.dense.clone();
+    let outcome = choose(&fit, &held_out, &[0, 1, 2, 3, 4, 5], true);
+    assert!(outcome.error_with.unwrap() <= outcome.error_without.unwrap());
+    if outcome.repair != "liar" {
+        assert_eq!(outcome.fell_back_from, Some("liar"));
+        assert!(outcome.reason.unwrap().contains("held-out"));
+    } else {
+        assert!(outcome.damping > 1e-6, "only a stronger damping can have passed");
+    }
+}
+
+#[test]
+fn weights_that_cannot_be_written_are_refused() {
+    let fit = data(400, 9, 3, 4);
+    let outcome = choose(&fit, &fit, &[0, 2, 4], false);
+    assert_eq!((outcome.repair, outcome.fell_back_from), ("none", Some("liar")));
+    assert!(outcome.reason.unwrap().contains("dtype"));
+}
