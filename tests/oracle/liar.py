@@ -1,0 +1,373 @@
+#!/usr/bin/env python3
+"""Independent oracle of scores and repairs: computes from the dense checkpoint, the calibration sequences and plan.json what an
+export's tensors must be, and compares.
+
+    python liar.py DENSE_DIR EXPORT_DIR --sequences IDS.json
+
+IDS.json is a list of token id lists (or {"sequences": [...]}): those that the repair was fitted on. EXPORT_DIR holds plan.json,
+and recipe.json and report.json where the run wrote them: method options come from the recipe unless given here, and a layer's own
+repair and ridge from report["layers"][i]["heads" or "neurons"].
+
+Notation: a consumer (attention output or FFN output matrix) computes y = x W + b with W [inputs, outputs]; K are the kept
+inputs, P the pruned ones; t is the dense model, s the model that is pruned so far. Over all N tokens (none is padding), with mu the
+mean and C = E[x x^T] - mu mu^T the covariance:
+
+    bias   b' = b + W_P^T mu_P
+    liar   Q = (C_KK + lam I)^-1 C_KP,  W' = W_K + Q W_P,  b' = b + W_P^T (mu_P - Q^T mu_K),  lam = ridge * mean(diag C_KK)
+    error-aware liar: the same least squares with x_s as input and x_t W + b + (r_t - r_s) as target, r being what the residual
+           connection adds to y; damped toward W_K as above. The student's tensors are rounded to the dtype of the file.
+
+All of it in float64: the Gram sums with NumPy, the forward pass with stock Transformers' modules and hooks on the two consumers.
+"""
+
+import argparse
+import copy
+import itertools
+import pathlib
+import sys
+
+import numpy as np
+import reference
+import torch
+from torch import nn
+
+UNITS = ("heads", "neurons")
+# Relative error that an f32 implementation may have, in the change that the repair makes to a tensor.
+TOLERANCE = 1e-2
+# Units whose scores are this near to the cut, relatively, may be decided otherwise.
+CLOSE_CALL = 1e-3
+
+
+def producers(unit):
+    return ("attention.self.query", "attention.self.key", "attention.self.value") if unit == "heads" else ("intermediate.dense",)
+
+
+def consumer(unit):
+    return "attention.output.dense" if unit == "heads" else "output.dense"
+
+
+def submodule(layer, name):
+    for part in name.split("."):
+        layer = getattr(layer, part)
+    return layer
+
+
+class Dense:
+    """The dense checkpoint: its tensors as they are in the file, and its encoder in float64."""
+
+    def __init__(self, folder):
+        self.tensors = reference.load_tensors(folder)
+        model = reference.load_model(folder, dtype=torch.float64, attn_implementation="eager")
+        self.bert = getattr(model, "bert", model)
+        self.layers = self.bert.encoder.layer
+        config = model.config
+        self.heads, self.neurons = config.num_attention_heads, config.intermediate_size
+        self.head_dim = config.hidden_size // config.num_attention_heads
+        self.prefix = "bert." if any(name.startswith("bert.encoder.") for name in self.tensors) else ""
+
+    def name(self, layer, part):
+        return f"{self.prefix}encoder.layer.{layer}.{part}"
+
+    def channels(self, unit, kept):
+        """Consumer inputs of units: a head is a block of head_dim."""
+        width = self.head_dim if unit == "heads" else 1
+        return (np.asarray(kept, dtype=int)[:, None] * width + np.arange(width)).ravel()
+
+    def total(self, unit):
+        return self.heads if unit == "heads" else self.neurons
+
+    def matrix(self, layer, unit):
+        """W [inputs, outputs] and b of a consumer, in f64."""
+        name = self.name(layer, consumer(unit))
+        return self.tensors[name + ".weight"].double().numpy().T, self.tensors[name + ".bias"].double().numpy()
+
+    @torch.no_grad()
+    def embed(self, sequences):
+        return [self.bert.embeddings(input_ids=torch.tensor([ids])) for ids in sequences]
+
+
+@torch.no_grad()
+def run_layer(layer, hidden, unit=None):
+    """Runs a block over sequences. With a unit: (x, r) for each sequence, what enters its consumer and what the residual adds."""
+    caught = []
+    if unit is None:
+        out = [layer(h) for h in hidden]
+        return [h[0] if isinstance(h, tuple) else h for h in out]
+    module = layer.attention.output if unit == "heads" else layer.output
+
+    def hook(_, args, kwargs):
+        values = [*args, *kwargs.values()]
+        caught.append(tuple(value[0].numpy() for value in values[:2]))
+
+    handle = module.register_forward_pre_hook(hook, with_kwargs=True)
+    for h in hidden:
+        layer(h)
+    handle.remove()
+    return caught
+
+
+def narrow(dense, layer, number, plan, tensors):
+    """A copy of a dense block with the kept units and the given tensors (names without the layer's prefix)."""
+    layer = copy.deepcopy(layer)
+    for unit in UNITS:
+        for part in (*producers(unit), consumer(unit)):
+            weight, bias = tensors[part + ".weight"].double(), tensors[part + ".bias"].double()
+            linear = nn.Linear(weight.shape[1], weight.shape[0], dtype=torch.float64)
+            linear.weight.data, linear.bias.data = weight.clone(), bias.clone()
+            parent, _, last = part.rpartition(".")
+            setattr(submodule(layer, parent), last, linear)
+    attention = layer.attention.self
+    attention.num_attention_heads = len(plan[number]["heads"])
+    attention.all_head_size = attention.num_attention_heads * dense.head_dim
+    return layer
+
+
+class Moments:
+    """Sums over tokens of student input x and of the defect d = target - (x W_K + b)."""
+
+    def __init__(self):
+        self.tokens, self.x, self.d, self.xx, self.xd = 0, 0.0, 0.0, 0.0, 0.0
+
+    def add(self, x, d):
+        self.tokens += len(x)
+        self.x, self.d = self.x + x.sum(0), self.d + d.sum(0)
+        self.xx, self.xd = self.xx + x.T @ x, self.xd + x.T @ d
+
+    def repair(self, repair, ridge):
+        """(change of W_K, change of b, damping)"""
+        mean_x, mean_d = self.x / self.tokens, self.d / self.tokens
+        if repair == "none":
+            return 0.0, 0.0, 0.0
+        if repair == "bias":
+            return 0.0, mean_d, 0.0
+        cov = self.xx / self.tokens - np.outer(mean_x, mean_x)
+        cross = self.xd / self.tokens - np.outer(mean_x, mean_d)
+        lam = ridge * np.diag(cov).mean()
+        change = np.linalg.solve(cov + lam * np.eye(len(cov)), cross)
+        return change, mean_d - change.T @ mean_x, lam
+
+
+def moments(dense, number, unit, kept, teacher, student):
+    """Over all sequences; `student` is None for statistics of the dense model alone."""
+    W, b = dense.matrix(number, unit)
+    K = dense.channels(unit, kept)
+    sums = Moments()
+    pairs = zip(teacher, teacher if student is None else student)
+    while group := list(itertools.islice(pairs, 64)):  # sums of a few sequences at a time are quicker
+        x_t, r_t, x_s, r_s = (np.concatenate(part) for part in zip(*((*t, *s) for t, s in group)))
+        x_s = x_s[:, K] if student is None else x_s
+        sums.add(x_s, x_t @ W + r_t - r_s - x_s @ W[K])
+    return sums
+
+
+def scores(dense, number, unit, criterion, teacher):
+    """One score a unit, from the dense model."""
+    W, _ = dense.matrix(number, unit)
+    width = dense.head_dim if unit == "heads" else 1
+    if criterion == "flap":  # E ||w_j||^2 (x_j - mu_j)^2: the squared output error once the bias is repaired
+        x = np.concatenate([x for x, _ in teacher])
+        per_channel = (W**2).sum(1) * x.var(0)
+    elif criterion == "magnitude":  # squared L2 norm of all that is removed with the unit
+        per_channel = (W**2).sum(1)
+        for part in producers(unit):
+            per_channel = per_channel + (dense.tensors[dense.name(number, part) + ".weight"].double().numpy() ** 2).sum(1)
+    else:
+        raise SystemExit(f"no oracle for the criterion {criterion}")
+    return per_channel.reshape(-1, width).sum(1)
+
+
+def check_choice(dense, number, unit, kept, criterion, teacher):
+    """The plan keeps the units with the highest scores, but for close calls. Ties go to the lower index."""
+    total = dense.total(unit)
+    if not kept or kept[-1] >= total:
+        return [f"layer {number}: {len(kept)} kept {unit}, the highest {kept[-1:]}, of {total}"]
+    if criterion is None or len(kept) == total:
+        return []
+    score = scores(dense, number, unit, criterion, teacher)
+    order = np.lexsort((np.arange(total), -score))
+    cut = score[order[len(kept) - 1]]
+    wrong = set(order[: len(kept)].tolist()) ^ set(kept)
+    far = sorted(j for j in wrong if abs(score[j] - cut) > CLOSE_CALL * abs(cut))
+    return [f"layer {number}: {unit} {far[:6]} are chosen otherwise than by {criterion}"] if far else []
+
+
+def rounding(values, dtype):
+    """Norm that rounding to a dtype adds, generously: the errors are uniform in half a unit in the last place."""
+    values = torch.as_tensor(values)
+    digits = {torch.float16: 10, torch.bfloat16: 7, torch.float32: 23}[dtype]
+    smallest = {torch.float16: -14, torch.bfloat16: -126, torch.float32: -126}[dtype]
+    exponent = torch.frexp(values.abs()).exponent - 1
+    ulp = torch.exp2(exponent.clamp(min=smallest).double() - digits)
+    return float((ulp**2).sum().sqrt()) * 0.35
+
+
+def near(name, ours, expected, truncated, tolerance):
+    """Compares a repaired tensor; the measure is the change that the repair makes."""
+    difference = float(np.linalg.norm(ours.double().numpy() - expected))
+    change = float(np.linalg.norm(expected - truncated))
+    if difference <= tolerance * change + rounding(expected, ours.dtype):
+        return []
+    return [f"{name}: off by {difference:.3g} where the repair changes {change:.3g} (relative {difference / max(change, 1e-300):.3g})"]
+
+
+def unpad(dense, unit, part, tensor, kept):
+    """(tensor at the kept units, fault): of a padded export the zeros are checked and taken away."""
+    axis = 1 if part == consumer(unit) and tensor.ndim == 2 else 0
+    if part == consumer(unit) and tensor.ndim == 1:
+        return tensor, None
+    K = dense.channels(unit, kept)
+    full = dense.total(unit) * (dense.head_dim if unit == "heads" else 1)
+    if tensor.shape[axis] == len(K):
+        return tensor, None
+    if tensor.shape[axis] != full:
+        return None, f"has shape {list(tensor.shape)}, where {len(K)} of {full} are kept"
+    P = np.setdiff1d(np.arange(full), K)
+    if axis == 1 and tensor[:, P].any():
+        return None, "is padded, but reads pruned units"
+    return tensor.index_select(axis, torch.as_tensor(K)), None
+
+
+def check_export(dense, export, plan, sequences, options, report=None):
+    """(faults, figures). `export` maps names to tensors."""
+    faults, worst = [], 0.0
+    teacher_h = dense.embed(sequences)
+    student_h = teacher_h
+    repaired, touched = 0, set()
+    if len(plan) != len(dense.layers):
+        return [f"the plan has {len(plan)} layers, the model {len(dense.layers)}"], {}
+    for number, layer in enumerate(dense.layers):
+        kept_tensors = {}
+        for unit in UNITS:  # exactness first: producers are only sliced
+            kept = plan[number][unit]
+            for part in (*producers(unit), consumer(unit)):
+                for kind in (".weight", ".bias"):
+                    name = dense.name(number, part) + kind
+                    touched.add(name)
+                    if name not in export:
+                        return [*faults, f"{name} is missing"], {}
+                    tensor, fault = unpad(dense, unit, part, export[name], kept)
+                    if fault:
+                        return [*faults, f"{name} {fault}"], {}
+                    kept_tensors[part + kind] = tensor
+                    if part != consumer(unit):
+                        source = dense.tensors[name][torch.as_tensor(dense.channels(unit, kept))]
+                        if tensor.dtype == source.dtype and not torch.equal(tensor, source) or not torch.equal(tensor, source.to(tensor.dtype)):
+                            faults.append(f"{name} is not the kept rows of the dense tensor")
+        for unit in UNITS:
+            kept = plan[number][unit]
+            teacher = run_layer(layer, teacher_h, unit)
+            faults += check_choice(dense, number, unit, kept, options["criterion"], teacher)
+            part = consumer(unit)
+            W, b = dense.matrix(number, unit)
+            K = dense.channels(unit, kept)
+            said = ((report or {}).get("layers") or [{}] * len(plan))[number].get(unit) or {}
+            repair = "none" if len(kept) == dense.total(unit) else said.get("repair") or options["repair"]
+            ridge = said["ridge"] if said.get("ridge") is not None else options["ridge"]
+            student = None
+            if options["error_aware"]:
+                # The student's layer as exported: what comes before this consumer in it was checked already.
+                student = run_layer(narrow(dense, layer, number, plan, kept_tensors), student_h, unit)
+            change, shift, lam = moments(dense, number, unit, kept, teacher, student).repair(repair, ridge)
+            if lam and said.get("damping") and abs(said["damping"] / lam - 1) > 1e-2:
+                faults.append(f"layer {number}: the damping for {unit} is {said['damping']:.4g}, it should be {lam:.4g}")
+            repaired += repair != "none"
+            name = dense.name(number, part)
+            weight, bias = kept_tensors[part + ".weight"].T, kept_tensors[part + ".bias"]
+            for label, ours, expected, truncated in ((name + ".weight", weight, W[K] + change, W[K]), (name + ".bias", bias, b + shift, b)):
+                if repair == "none" or (repair == "bias" and label.endswith("weight")):
+                    if not torch.equal(ours, torch.as_tensor(truncated).to(ours.dtype)):
+                        faults.append(f"{label} should be a slice of the dense tensor (repair {repair})")
+                    continue
+                faults += near(label, ours, expected, truncated, options["tolerance"])
+                size = np.linalg.norm(expected - truncated)
+                worst = max(worst, float(np.linalg.norm(ours.double().numpy() - expected) / max(size, 1e-300)))
+        if options["error_aware"]:
+            student_h = run_layer(narrow(dense, layer, number, plan, kept_tensors), student_h)
+        teacher_h = run_layer(layer, teacher_h)
+    for name, tensor in dense.tensors.items():
+        if name not in touched and (name not in export or not torch.equal(export[name].to(tensor.dtype), tensor)):
+            faults.append(f"{name} should have passed through untouched")
+    faults += [f"{name} is not in the dense model" for name in export if name not in dense.tensors]
+    return faults, {"tokens": sum(map(len, sequences)), "repaired": repaired, "worst_relative": worst}
+
+
+def make_export(dense, plan, sequences, options, repairs=None):
+    """The export as this oracle would write it, each tensor in the dense dtype."""
+    export = dict(dense.tensors)
+    teacher_h = student_h = dense.embed(sequences)
+    for number, layer in enumerate(dense.layers):
+        current = {}
+        for unit in UNITS:
+            K = torch.as_tensor(dense.channels(unit, plan[number][unit]))
+            for part in producers(unit):
+                for kind in (".weight", ".bias"):
+                    current[part + kind] = dense.tensors[dense.name(number, part) + kind][K]
+            part = consumer(unit)
+            name = dense.name(number, part)
+            current[part + ".weight"] = dense.tensors[name + ".weight"][:, K]
+            current[part + ".bias"] = dense.tensors[name + ".bias"]
+        for unit in UNITS:
+            kept, part = plan[number][unit], consumer(unit)
+            if len(kept) == dense.total(unit):
+                continue
+            W, b = dense.matrix(number, unit)
+            student = run_layer(narrow(dense, layer, number, plan, current), student_h, unit) if options["error_aware"] else None
+            repair = (repairs or {}).get((number, unit), options["repair"])
+            sums = moments(dense, number, unit, kept, run_layer(layer, teacher_h, unit), student)
+            change, shift, _ = sums.repair(repair, options["ridge"])
+            dtype = dense.tensors[dense.name(number, part) + ".weight"].dtype
+            current[part + ".weight"] = torch.as_tensor(W[dense.channels(unit, kept)] + change).T.contiguous().to(dtype)
+            current[part + ".bias"] = torch.as_tensor(b + shift).to(dtype)
+        export |= {dense.name(number, part): tensor for part, tensor in current.items()}
+        student_h = run_layer(narrow(dense, layer, number, plan, current), student_h)
+        teacher_h = run_layer(layer, teacher_h)
+    return export
+
+
+def options_of(arguments, recipe):
+    method = (recipe or {}).get("method", {})
+    return {
+        "repair": arguments.repair or method.get("reconstruction", "liar"),
+        "error_aware": method.get("error_aware", False) if arguments.error_aware is None else arguments.error_aware,
+        "ridge": arguments.ridge if arguments.ridge is not None else method.get("ridge", 1e-2),
+        "criterion": {"none": None}.get(arguments.criterion, arguments.criterion) if arguments.criterion else method.get("criterion"),
+        "tolerance": arguments.tolerance,
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("dense", nargs="?")
+    parser.add_argument("export", nargs="?")
+    parser.add_argument("--sequences", help="JSON with the token ids of the calibration sequences")
+    parser.add_argument("--plan", help="plan.json (default: the export's)")
+    parser.add_argument("--repair", choices=["none", "bias", "liar"])
+    parser.add_argument("--error-aware", action=argparse.BooleanOptionalAction)
+    parser.add_argument("--ridge", type=float)
+    parser.add_argument("--criterion", choices=["flap", "magnitude", "none"], help="check the plan's choice against it")
+    parser.add_argument("--tolerance", type=float, default=TOLERANCE)
+    parser.add_argument("--self-test", action="store_true", help="check that broken exports are found")
+    arguments = parser.parse_args()
+    if arguments.self_test:
+        import liar_self_test
+
+        return liar_self_test.run()
+    if not arguments.export or not arguments.sequences:
+        parser.error("DENSE_DIR, EXPORT_DIR and --sequences are needed")
+    export = pathlib.Path(arguments.export)
+    given = {name: reference.read_json(export / name) if (export / name).exists() else None for name in ("recipe.json", "report.json")}
+    sequences = reference.read_json(arguments.sequences)
+    sequences = sequences["sequences"] if isinstance(sequences, dict) else sequences
+    faults, figures = check_export(
+        Dense(arguments.dense),
+        reference.load_tensors(export),
+        reference.read_plan(arguments.plan or export),
+        sequences,
+        options_of(arguments, given["recipe.json"]),
+        given["report.json"],
+    )
+    return reference.verdict("liar", faults, figures)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
