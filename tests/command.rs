@@ -1,0 +1,216 @@
+//! The command as a person uses it: exit statuses, sentences, outputs, and inputs that stay as they are.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/www/models/bert-sst2");
+
+fn coppice(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_coppice")).args(arguments).output().expect("the command runs")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// A folder with a few calibration and evaluation sentences, and a recipe that is `method` and `output`.
+struct Bench {
+    folder: tempfile::TempDir,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let data =
+            std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/www/data/sst2-train.tsv")).expect("the training sentences");
+        let lines = |from: usize, count: usize| data.lines().skip(from).take(count).map(|line| format!("{line}\n")).collect::<String>();
+        std::fs::write(folder.path().join("train.tsv"), lines(0, 24)).expect("written");
+        std::fs::write(folder.path().join("dev.tsv"), lines(100, 8)).expect("written");
+        Self { folder }
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).display().to_string()
+    }
+
+    fn recipe(&self, method: &str, output: &str) -> String {
+        let recipe = format!(
+            r#"{{"version": 1, "calibration": {{"source": "train.tsv", "sequences": 16, "length": 32}}, "method": {method}, "output": {output},
+                "evaluation": {{"source": "dev.tsv"}}}}"#
+        );
+        let path = self.path("recipe.json");
+        std::fs::write(&path, recipe).expect("written");
+        path
+    }
+
+    fn prune(&self, model: &str, method: &str, output: &str) -> Output {
+        let (recipe, out) = (self.recipe(method, output), self.path("out"));
+        coppice(&["prune", model, "--recipe", &recipe, "--out", &out, "--device", "cpu"])
+    }
+
+    /// Runs a job that must fail with one sentence that holds `words`, and must leave no output.
+    fn refused(&self, model: &str, method: &str, output: &str, words: &[&str]) {
+        let done = self.prune(model, method, output);
+        let message = text(&done.stderr);
+        assert_eq!(done.status.code(), Some(1), "{message}");
+        let sentence = message.lines().last().unwrap_or_default();
+        for word in words {
+            assert!(sentence.contains(word), "no {word:?} in {sentence:?}");
+        }
+        assert!(sentence.ends_with('.'), "{sentence:?} is no sentence");
+        assert!(!Path::new(&self.path("out")).exists(), "an output was left");
+        let left: Vec<PathBuf> =
+            std::fs::read_dir(self.folder.path()).expect("listed").map(|entry| entry.expect("an entry").path()).collect();
+        assert!(left.iter().all(|path| !path.to_string_lossy().contains("coppice")), "scratch was left: {left:?}");
+    }
+
+    /// A copy of the demo model's folder in which one file is changed.
+    fn broken(&self, name: &str, change: impl Fn(Vec<u8>) -> Option<Vec<u8>>) -> String {
+        let copy = self.folder.path().join("model");
+        let _ = std::fs::remove_dir_all(&copy);
+        std::fs::create_dir(&copy).expect("made");
+        for entry in std::fs::read_dir(MODEL).expect("listed") {
+            let entry = entry.expect("an entry");
+            let bytes = std::fs::read(entry.path()).expect("read");
+            let bytes = if entry.file_name() == name { change(bytes) } else { Some(bytes) };
+            if let Some(bytes) = bytes {
+                std::fs::write(copy.join(entry.file_name()), bytes).expect("written");
+            }
+        }
+        copy.display().to_string()
+    }
+}
+
+const NEURONS: &str = r#"{"kind": "structured", "units": ["neurons"], "ratio": 0.3, "reconstruction": "bias"}"#;
+const STOCK: &str = r#"{"kind": "stock"}"#;
+
+#[test]
+fn inspection_tells_what_a_folder_holds() {
+    let done = coppice(&["inspect", MODEL, "--json"]);
+    assert!(done.status.success());
+    let found: serde_json::Value = serde_json::from_slice(&done.stdout).expect("JSON");
+    assert_eq!((&found["hidden"], &found["layers"][0]["heads"], &found["layers"][5]["neurons"]), (&384.into(), &12.into(), &1536.into()));
+    assert_eq!(found["labels"][1], "positive");
+}
+
+#[test]
+fn wrong_usage_is_status_two() {
+    assert_eq!(coppice(&["prune", MODEL]).status.code(), Some(2));
+    assert_eq!(coppice(&["grow", MODEL]).status.code(), Some(2));
+}
+
+#[test]
+fn a_job_writes_a_whole_folder_and_leaves_its_input() {
+    let bench = Bench::new();
+    let before = std::fs::read(format!("{MODEL}/model.safetensors")).expect("read");
+    let done = bench.prune(MODEL, NEURONS, STOCK);
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    for name in [
+        "config.json",
+        "model.safetensors",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "recipe.json",
+        "plan.json",
+        "report.json",
+        "README.md",
+    ] {
+        assert!(Path::new(&bench.path("out")).join(name).is_file(), "no {name}");
+    }
+    assert!(before == std::fs::read(format!("{MODEL}/model.safetensors")).expect("read"), "the input changed");
+    let report: serde_json::Value = serde_json::from_slice(&std::fs::read(bench.path("out/report.json")).expect("read")).expect("JSON");
+    let realised = report["ratio"]["linear"].as_f64().expect("a ratio");
+    assert!((realised - 0.3).abs() <= 0.005, "realised {realised}");
+    let files = std::fs::metadata(bench.path("out/model.safetensors")).expect("written").len();
+    assert!(files < before.len() as u64 && report["after"]["bytes"].as_u64().expect("bytes") <= files);
+    // The output is a model again, and a second run into it is refused.
+    assert!(coppice(&["inspect", &bench.path("out")]).status.success());
+    let again = bench.prune(MODEL, NEURONS, STOCK);
+    assert_eq!(again.status.code(), Some(1));
+}
+
+#[test]
+fn the_plan_of_a_job_reproduces_it() {
+    let bench = Bench::new();
+    assert!(bench.prune(MODEL, NEURONS, STOCK).status.success());
+    let first = std::fs::read(bench.path("out/model.safetensors")).expect("read");
+    std::fs::copy(bench.path("out/plan.json"), bench.path("plan.json")).expect("copied");
+    std::fs::remove_dir_all(bench.path("out")).expect("removed");
+    let done = bench.prune(MODEL, r#"{"kind": "plan", "plan": "plan.json", "reconstruction": "bias"}"#, STOCK);
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    let second = std::fs::read(bench.path("out/model.safetensors")).expect("read");
+    let tensors = |bytes: &[u8]| bytes[8 + u64::from_le_bytes(bytes[..8].try_into().expect("8 bytes")) as usize..].to_vec();
+    assert!(tensors(&first) == tensors(&second), "the same plan gave other tensors");
+}
+
+#[test]
+fn ratio_zero_gives_back_every_byte() {
+    let bench = Bench::new();
+    let done = bench.prune(MODEL, r#"{"kind": "structured", "ratio": 0}"#, STOCK);
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    let (before, after) = (
+        std::fs::read(format!("{MODEL}/model.safetensors")).expect("read"),
+        std::fs::read(bench.path("out/model.safetensors")).expect("read"),
+    );
+    let (before, after) =
+        (safetensors::SafeTensors::deserialize(&before).expect("read"), safetensors::SafeTensors::deserialize(&after).expect("read"));
+    assert_eq!(before.names().len(), after.names().len());
+    for (name, tensor) in before.tensors() {
+        let other = after.tensor(&name).expect("the tensor");
+        assert!((tensor.dtype(), tensor.shape(), tensor.data()) == (other.dtype(), other.shape(), other.data()), "{name} changed");
+    }
+}
+
+#[test]
+fn requests_that_cannot_be_met_are_refused_with_a_way_out() {
+    let bench = Bench::new();
+    let method = |units: &str, ratio: &str| format!(r#"{{"kind": "structured", "units": {units}, "ratio": {ratio}}}"#);
+    bench.refused(MODEL, &method(r#"["heads", "neurons"]"#, "0.5"), STOCK, &["heads", "sliced", "pad"]);
+    bench.refused(MODEL, &method(r#"["neurons"]"#, "0.9"), STOCK, &["0.9", "nearest"]);
+    bench.refused(MODEL, &method(r#"["heads"]"#, "0.51"), r#"{"kind": "sliced"}"#, &["heads", "nearest"]);
+    bench.refused(MODEL, &method(r#"["neurons"]"#, "1.5"), STOCK, &["method.ratio"]);
+    bench.refused(MODEL, r#"{"kind": "structured", "criterion": "luck"}"#, STOCK, &["luck", "flap"]);
+    bench.refused(MODEL, NEURONS, r#"{"kind": "crumbled"}"#, &["output.kind", "crumbled"]);
+}
+
+#[test]
+fn bad_folders_are_named() {
+    let bench = Bench::new();
+    let broken = |name: &str, change: &dyn Fn(Vec<u8>) -> Option<Vec<u8>>| bench.broken(name, change);
+    let refused = |model: &str, words: &[&str]| bench.refused(model, NEURONS, STOCK, words);
+    refused(&broken("config.json", &|_| None), &["config.json"]);
+    refused(&broken("model.safetensors", &|_| None), &["safetensors"]);
+    refused(&broken("model.safetensors", &|bytes| Some(bytes[..bytes.len() / 2].to_vec())), &["model.safetensors"]);
+    refused(&broken("model.safetensors", &|_| Some(b"not a model at all".to_vec())), &["model.safetensors"]);
+    refused(&broken("config.json", &|_| Some(br#"{"model_type": "bert", "hidden_size": 0}"#.to_vec())), &["hidden_size"]);
+    refused(
+        &broken("config.json", &|bytes| Some(text(&bytes).replace("1536", "1024").into_bytes())),
+        &["intermediate.dense", "1536", "1024"],
+    );
+    refused(&broken("config.json", &|bytes| Some(text(&bytes).replace("\"bert\"", "\"mamba\"").into_bytes())), &["mamba"]);
+    let renamed = |bytes: Vec<u8>| {
+        let at = bytes.windows(13).position(|window| window == b"layer.3.outpu").expect("the tensor");
+        let mut bytes = bytes;
+        bytes[at] = b'L';
+        Some(bytes)
+    };
+    refused(&broken("model.safetensors", &renamed), &["layer.3.output"]);
+    refused(&broken("tokenizer.json", &|_| None), &["tokenizer"]);
+    refused("no/such/folder", &["no/such/folder"]);
+}
+
+#[test]
+fn empty_or_missing_calibration_is_named() {
+    let bench = Bench::new();
+    std::fs::write(bench.path("train.tsv"), "\n\n").expect("written");
+    bench.refused(MODEL, NEURONS, STOCK, &["calibration"]);
+    std::fs::remove_file(bench.path("train.tsv")).expect("removed");
+    bench.refused(MODEL, NEURONS, STOCK, &["train.tsv"]);
+}
+
+#[test]
+fn labels_outside_of_the_model_are_named() {
+    let bench = Bench::new();
+    std::fs::write(bench.path("dev.tsv"), "fine\t1\nodd\t7\n").expect("written");
+    bench.refused(MODEL, NEURONS, STOCK, &["2", "7"]);
+}
