@@ -18,8 +18,9 @@ pub fn check_request(architecture: &Architecture, units: &[Unit], options: &Outp
     }
     if units.contains(&Unit::Heads) && !architecture.stock_units.contains(&Unit::Heads) {
         return Err(Error::recipe(format!(
-            "A stock {} config cannot say that a model has fewer heads, so output kind \"stock\" cannot remove them: {}.",
-            architecture.family, WAYS_OUT
+            "A stock {} config cannot say that a model has fewer heads, so output kind \"stock\" cannot remove them: remove neurons \
+             only, or {OTHER_OUTPUT}.",
+            architecture.family
         )));
     }
     if !units.contains(&Unit::Neurons) {
@@ -50,7 +51,7 @@ pub fn check_plan(architecture: &Architecture, plan: &Plan, options: &OutputOpti
     check_neurons(architecture, plan.layers.iter().map(|layer| layer.neurons.len()), "The plan keeps")
 }
 
-const WAYS_OUT: &str = "remove neurons only, or choose output kind \"sliced\", or set \"pad\": true to write zeros in their places";
+const OTHER_OUTPUT: &str = "choose output kind \"sliced\", or set \"pad\": true to write zeros in their places";
 
 fn check_options(architecture: &Architecture, options: &OutputOptions) -> Result<()> {
     if options.kind == OutputKind::Sliced {
@@ -73,7 +74,7 @@ fn check_heads(architecture: &Architecture, counts: impl Iterator<Item = usize>,
         let full = full_heads(architecture, layer);
         if count != full {
             return Err(Error::recipe(format!(
-                "{subject} {count} heads in layer {index}, and a stock {} config cannot say fewer than {full}: {WAYS_OUT}.",
+                "{subject} {count} heads in layer {index}, and a stock {} config cannot say fewer than {full}: {OTHER_OUTPUT}.",
                 architecture.family
             )));
         }

@@ -3,11 +3,12 @@
 use super::*;
 use crate::allocate::{LayerPlan, Plan, channels};
 use crate::base::Result;
-use crate::checkpoint::{Checkpoint, Data, Dtype, MemoryScratch, OutputFile, encode};
+use crate::checkpoint::{Checkpoint, Data, Dtype, MemoryScratch, MemorySource, OutputFile, OutputTensor, encode, lay_out};
 use crate::forward::HostLayer;
 use crate::model::testing::{Opened, TinyBert, Top, folder_of, open};
 use crate::model::{LAYERS_FIELD, Unit};
 use pollster::block_on;
+use std::rc::Rc;
 
 const RECIPE: &str = "{\n  \"version\": 1\n}";
 
@@ -261,29 +262,38 @@ fn what_cannot_be_said_is_refused_with_what_would_work() {
     assert!(error.to_string().contains("padd"));
 }
 
+/// The model with one tensor more, or another one in its place.
+fn with_tensor(model: &Opened, name: &str, dtype: Dtype, shape: &[u64], bytes: Vec<u8>) -> Opened {
+    let kept = model.checkpoint.entries().filter(|entry| entry.name != name).map(|entry| OutputTensor {
+        name: entry.name.clone(),
+        dtype: entry.dtype,
+        shape: entry.shape.clone(),
+        data: Data::Kept(entry.clone()),
+    });
+    let data = Data::Changed(Rc::new(MemorySource::new(name, bytes)));
+    let tensors = kept.chain([OutputTensor { name: name.to_owned(), dtype, shape: shape.to_vec(), data }]).collect();
+    let mut files = lay_out(tensors, model.checkpoint.metadata(), u64::MAX).unwrap();
+    files.push(OutputFile::text("config.json", model.config.to_text()));
+    open(folder_of(&files))
+}
+
+#[test]
+fn tensors_that_nobody_knows_go_along() {
+    let model = open(TinyBert::default().folder());
+    let ids: Vec<u8> = (0..32i64).flat_map(i64::to_le_bytes).collect();
+    let model = with_tensor(&model, "bert.embeddings.position_ids", Dtype::I64, &[1, 32], ids.clone());
+    let model = with_tensor(&model, "extra.scale", Dtype::F32, &[1, 1, 2], encode(Dtype::F32, &[0.5, 3.0]).bytes);
+    for (dtype, kept) in [(OutputDtype::Same, Dtype::F32), (OutputDtype::Bf16, Dtype::BF16)] {
+        let out = exported(&model, &uneven(&model), &OutputOptions { dtype, ..padded() });
+        assert!(values(&out.checkpoint, "bert.embeddings.position_ids") == (Dtype::I64, vec![1, 32], ids.clone()));
+        assert!(values(&out.checkpoint, "extra.scale") == (kept, vec![1, 1, 2], encode(kept, &[0.5, 3.0]).bytes));
+    }
+}
+
 #[test]
 fn an_overflow_is_refused_and_not_written() {
-    let mut model = open(TinyBert::default().folder());
-    // The same bytes read as bf16 reach far beyond what f16 can hold.
-    let files = export(&model, &Plan::dense(&model.architecture), &OutputOptions { dtype: OutputDtype::Bf16, ..stock() }).unwrap();
-    model = open(folder_of(&files));
     let name = "classifier.bias";
-    let mut tensors: Vec<_> = model
-        .checkpoint
-        .entries()
-        .map(|entry| crate::checkpoint::OutputTensor {
-            name: entry.name.clone(),
-            dtype: entry.dtype,
-            shape: entry.shape.clone(),
-            data: Data::Kept(entry.clone()),
-        })
-        .collect();
-    let huge = tensors.iter_mut().find(|tensor| tensor.name == name).unwrap();
-    let bytes = encode(Dtype::BF16, &[1e6, 0.0, 1.0]).bytes;
-    huge.data = Data::Changed(std::rc::Rc::new(crate::checkpoint::MemorySource::new(name, bytes)));
-    let mut files = crate::checkpoint::lay_out(tensors, model.checkpoint.metadata(), u64::MAX).unwrap();
-    files.push(OutputFile::text("config.json", model.config.to_text()));
-    let model = open(folder_of(&files));
+    let model = with_tensor(&open(TinyBert::default().folder()), name, Dtype::F32, &[3], encode(Dtype::F32, &[1e6, 0.0, 1.0]).bytes);
     let half = OutputOptions { dtype: OutputDtype::F16, ..stock() };
     let error = export(&model, &Plan::dense(&model.architecture), &half).unwrap_err().to_string();
     assert!(error.contains(name) && error.contains("F16") && error.contains("bf16"), "{error}");
