@@ -37,6 +37,16 @@ need_rust() {
   command -v cc >/dev/null || packages "a C compiler, which Rust links with," gcc libc6-dev
 }
 
+# rustfmt and Clippy, which rustup's minimal profile leaves out.
+need_lints() {
+  local tool
+  for tool in fmt clippy; do
+    cargo "$tool" --version >/dev/null 2>&1 && continue
+    timeout 300 rustup component add rustfmt clippy >/dev/null 2>&1 </dev/null ||
+      fail "cargo $tool is missing and rustup could not add it; run \`rustup component add rustfmt clippy\` and then this again."
+  done
+}
+
 # Node 20.19 or later, and the page's packages as the lock file names them.
 need_node() {
   local version

@@ -21,11 +21,13 @@ export COPPICE_FULL=$full CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never}
 suite_tree() { tools/check-tree.sh; }
 
 suite_format() {
+  need_lints
   cargo fmt --check
   cargo fmt --manifest-path tools/bindgen/Cargo.toml --check
 }
 
 suite_clippy() {
+  need_lints
   cargo clippy --all-targets -- -D warnings
   tools/wasm.sh lint
 }
