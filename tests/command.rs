@@ -1,5 +1,7 @@
 //! The command as a person uses it: exit statuses, sentences, outputs, and inputs that stay as they are.
 
+#![allow(clippy::expect_used, reason = "a test that cannot set itself up has failed")]
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 

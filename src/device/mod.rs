@@ -81,7 +81,7 @@ pub struct Solution {
 /// A compute device.
 pub enum Device {
     /// WebGPU in a browser; Vulkan, Metal or DX12 natively.
-    Gpu(gpu::Gpu),
+    Gpu(Box<gpu::Gpu>),
     /// candle-core on the CPU, one thread in a browser.
     Cpu(cpu::Cpu),
 }
@@ -104,7 +104,7 @@ impl Device {
     pub async fn open(preference: Preference, cancel: CancelToken) -> Result<Self> {
         match preference {
             Preference::Cpu => Ok(Self::Cpu(cpu::Cpu::new(cancel, "the CPU was asked for"))),
-            Preference::Gpu => Ok(Self::Gpu(gpu::Gpu::open(cancel, "the GPU was asked for").await?)),
+            Preference::Gpu => Ok(Self::Gpu(Box::new(gpu::Gpu::open(cancel, "the GPU was asked for").await?))),
             Preference::Auto => choose(cancel).await,
         }
     }
@@ -237,7 +237,7 @@ async fn choose(cancel: CancelToken) -> Result<Device> {
             let figures = format!("a quick matrix product ran at {on_gpu:.1} GFLOP/s on the GPU and {on_cpu:.1} on the CPU");
             if on_gpu > on_cpu {
                 gpu.set_why(&figures);
-                Ok(Device::Gpu(gpu))
+                Ok(Device::Gpu(Box::new(gpu)))
             } else {
                 cpu.set_why(&figures);
                 Ok(Device::Cpu(cpu))

@@ -46,12 +46,12 @@ impl Cpu {
         let largest = (0..n).map(|i| factor.row(i)[i]).fold(0.0, f64::max);
         let smallest = self.factorise(&mut factor).await?;
         let smallest_pivot = if largest > 0.0 { smallest / largest } else { 0.0 };
-        if n > 0 && smallest_pivot.is_nan() || smallest_pivot <= 0.0 && n > 0 {
+        if n > 0 && (smallest_pivot.is_nan() || smallest_pivot <= 0.0) {
             return Ok(Solution { x: b.clone(), smallest_pivot: smallest_pivot.min(0.0) });
         }
         let mut x = Dense { cols: b.cols, values: wide(b)? };
         self.substitute(&factor, &mut x, n).await?;
-        let x = self.from_values(n, b.cols, x.values.into_iter().map(|v| v as f32).collect())?;
+        let x = self.tensor_of(n, b.cols, x.values.into_iter().map(|v| v as f32).collect())?;
         Ok(Solution { x, smallest_pivot })
     }
 

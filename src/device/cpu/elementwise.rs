@@ -28,7 +28,7 @@ impl Cpu {
                 *v = ((f64::from(*v) - mean) * scale) as f32 * g + b;
             }
         }
-        self.from_values(x.rows, x.cols, values)
+        self.tensor_of(x.rows, x.cols, values)
     }
 
     /// See [`crate::device::Device::embed`].

@@ -112,7 +112,7 @@ impl Cpu {
         Block(Rc::new(RefCell::new(Cell { tensor, _entry: entry })))
     }
 
-    fn from_values(&self, rows: usize, cols: usize, values: Vec<f32>) -> Result<Tensor> {
+    fn tensor_of(&self, rows: usize, cols: usize, values: Vec<f32>) -> Result<Tensor> {
         self.wrap(candle_core::Tensor::from_vec(values, (rows, cols), &Host)?)
     }
 
@@ -121,12 +121,12 @@ impl Cpu {
         if values.len() != rows * cols {
             return Err(Error::internal(format_args!("{} values for a {rows} x {cols} tensor", values.len())));
         }
-        self.from_values(rows, cols, values.to_vec())
+        self.tensor_of(rows, cols, values.to_vec())
     }
 
     /// See [`super::Device::zeros`].
     pub async fn zeros(&self, rows: usize, cols: usize) -> Result<Tensor> {
-        self.from_values(rows, cols, vec![0.0; rows * cols])
+        self.tensor_of(rows, cols, vec![0.0; rows * cols])
     }
 
     /// See [`super::Device::upload_weight`].

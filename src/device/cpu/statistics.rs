@@ -83,6 +83,6 @@ impl Cpu {
                 (centred + if i == j { f64::from(damp) } else { 0.0 }) as f32
             }));
         }
-        self.from_values(rows.len(), cols.len(), out)
+        self.tensor_of(rows.len(), cols.len(), out)
     }
 }
