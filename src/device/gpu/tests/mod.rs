@@ -26,7 +26,7 @@ fn pair() -> Option<Pair> {
     }
     let gpu = block_on(Gpu::open(CancelToken::default(), "tests")).expect("an adapter (set COPPICE_NO_GPU to leave GPU tests out)");
     let cpu = Cpu::new(CancelToken::default(), "tests");
-    Some(Pair { gpu: Device::Gpu(gpu), cpu: Device::Cpu(cpu) })
+    Some(Pair { gpu: Device::Gpu(Box::new(gpu)), cpu: Device::Cpu(cpu) })
 }
 
 impl Pair {
