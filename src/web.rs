@@ -1,1 +1,236 @@
-//! (room)
+//! The wasm surface, thin: what the page's worker calls (www/src/worker/worker.ts), in plain objects and `Blob`s.
+
+use crate::allocate::ALLOCATIONS;
+use crate::base::{CancelToken, Error, ErrorKind, Progress, Run};
+use crate::checkpoint::{BlobScratch, BlobSource, Folder, OutputFile, Source};
+use crate::device::{Device, Preference};
+use crate::export::OUTPUT_KINDS;
+use crate::job::{self, Inputs, Task};
+use crate::recipe::Recipe;
+use crate::reconstruct::REPAIRS;
+use crate::score::CRITERIA;
+use js_sys::{Array, Float32Array, Function, JSON, Object, Promise, Reflect, Uint8Array};
+use serde::Serialize;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Blob, MessageChannel};
+
+#[wasm_bindgen]
+extern "C" {
+    /// A model file: its name without folders, and its bytes.
+    pub type NamedBlob;
+    #[wasm_bindgen(method, getter)]
+    fn name(this: &NamedBlob) -> String;
+    #[wasm_bindgen(method, getter)]
+    fn blob(this: &NamedBlob) -> Blob;
+
+    /// Texts that a recipe refers to.
+    pub type Texts;
+    #[wasm_bindgen(method, getter)]
+    fn calibration(this: &Texts) -> Option<String>;
+    #[wasm_bindgen(method, getter)]
+    fn evaluation(this: &Texts) -> Option<String>;
+
+    /// What to evaluate.
+    pub type EvaluateOptions;
+    #[wasm_bindgen(method, getter)]
+    fn task(this: &EvaluateOptions) -> String;
+    #[wasm_bindgen(method, getter)]
+    fn data(this: &EvaluateOptions) -> String;
+    #[wasm_bindgen(method, getter)]
+    fn limit(this: &EvaluateOptions) -> Option<u32>;
+}
+
+/// The core on one device. One call at a time; `cancel` may come during one.
+#[wasm_bindgen]
+pub struct Engine {
+    /// Absent while a call uses it.
+    device: Cell<Option<Device>>,
+    info: JsValue,
+    cancel: RefCell<CancelToken>,
+}
+
+#[wasm_bindgen]
+impl Engine {
+    /// Opens the device: `auto`, `gpu` or `cpu`.
+    pub async fn start(device: String) -> Result<Engine, JsValue> {
+        std::panic::set_hook(Box::new(keep_panic));
+        let preference = match device.as_str() {
+            "auto" => Preference::Auto,
+            "gpu" => Preference::Gpu,
+            "cpu" => Preference::Cpu,
+            other => return Err(thrown(Error::device(format!("The device \"{other}\" does not exist; choose auto, gpu or cpu.")))),
+        };
+        let device = Device::open(preference, CancelToken::default()).await.map_err(thrown)?;
+        let info = plain(&device.info())?;
+        Ok(Self { device: Cell::new(Some(device)), info, cancel: RefCell::default() })
+    }
+
+    /// What runs the work, and why.
+    pub fn info(&self) -> JsValue {
+        self.info.clone()
+    }
+
+    /// Everything that recipes can name.
+    pub fn catalog(&self) -> Result<JsValue, JsValue> {
+        plain(&Catalog {
+            criteria: CRITERIA.iter().map(|one| Choice { name: one.name(), title: one.title(), summary: one.summary() }).collect(),
+            allocations: ALLOCATIONS.iter().map(|one| Choice { name: one.name(), title: one.title(), summary: one.summary() }).collect(),
+            reconstructions: REPAIRS.iter().map(|one| Choice { name: one.name(), title: one.title(), summary: one.summary() }).collect(),
+            outputs: OUTPUT_KINDS.iter().map(|one| Choice { name: one.name, title: one.title, summary: one.summary }).collect(),
+        })
+    }
+
+    /// What a folder holds, from its headers.
+    pub async fn inspect(&self, files: Vec<NamedBlob>) -> Result<JsValue, JsValue> {
+        let folder = folder(&files).map_err(thrown)?;
+        plain(&job::inspect(&folder).await.map_err(thrown)?)
+    }
+
+    /// Prunes a model: `{report, plan, files: [{name, parts}]}`.
+    pub async fn prune(&self, files: Vec<NamedBlob>, recipe: JsValue, texts: Texts, on_progress: Function) -> Result<JsValue, JsValue> {
+        let inputs = Inputs { calibration: texts.calibration(), evaluation: texts.evaluation(), plan: None };
+        let recipe = String::from(JSON::stringify(&recipe)?);
+        let recipe = Recipe::parse(&recipe).map_err(thrown)?;
+        let folder = folder(&files).map_err(thrown)?;
+        let (device, run) = self.begin(on_progress).map_err(thrown)?;
+        let pruned = job::prune(&device, &run, &folder, &recipe, &inputs, &mut BlobScratch).await;
+        self.device.set(Some(device));
+        let pruned = pruned.map_err(thrown)?;
+        let written = Array::new();
+        for file in &pruned.files {
+            written.push(&output(file).await?);
+        }
+        object(&[("report", plain(&pruned.report)?), ("plan", plain(&pruned.plan)?), ("files", written.into())])
+    }
+
+    /// Evaluates a model: the figures, and `values` with rows of `width` behind them.
+    pub async fn evaluate(&self, files: Vec<NamedBlob>, options: EvaluateOptions, on_progress: Function) -> Result<JsValue, JsValue> {
+        let task = match options.task().as_str() {
+            "classify" => Task::Classify,
+            "features" => Task::Features,
+            other => return Err(thrown(Error::recipe(format!("The task \"{other}\" does not exist; choose classify or features.")))),
+        };
+        let folder = folder(&files).map_err(thrown)?;
+        let (device, run) = self.begin(on_progress).map_err(thrown)?;
+        let limit = options.limit().map(|limit| limit as usize);
+        let evaluated = job::evaluate(&device, &run, &folder, task, &options.data(), limit).await;
+        self.device.set(Some(device));
+        let (evaluation, values, width) = evaluated.map_err(thrown)?;
+        let result = plain(&evaluation)?;
+        Reflect::set(&result, &"values".into(), &Float32Array::from(values.as_slice()))?;
+        Reflect::set(&result, &"width".into(), &JsValue::from_f64(width as f64))?;
+        Ok(result)
+    }
+
+    /// Stops the call that is under way, at its next check.
+    pub fn cancel(&self) {
+        self.cancel.borrow().cancel();
+    }
+}
+
+impl Engine {
+    /// Takes the device for one call, with a fresh token.
+    fn begin(&self, on_progress: Function) -> crate::base::Result<(Device, Run)> {
+        let mut device =
+            self.device.take().ok_or_else(|| Error::device("The engine is busy with another call; wait for it or cancel it."))?;
+        let cancel = CancelToken::default();
+        self.cancel.replace(cancel.clone());
+        device.watch(cancel.clone());
+        let observer = move |progress: &Progress| {
+            // A page that cannot be told of progress still gets its result.
+            let _ = plain(progress).and_then(|progress| on_progress.call1(&JsValue::NULL, &progress));
+        };
+        Ok((device, Run::new(cancel, Rc::new(observer))))
+    }
+}
+
+#[derive(Serialize)]
+struct Choice {
+    name: &'static str,
+    title: &'static str,
+    summary: &'static str,
+}
+
+#[derive(Serialize)]
+struct Catalog {
+    criteria: Vec<Choice>,
+    allocations: Vec<Choice>,
+    reconstructions: Vec<Choice>,
+    outputs: Vec<Choice>,
+}
+
+fn folder(files: &[NamedBlob]) -> crate::base::Result<Folder> {
+    Folder::new(files.iter().map(|file| Rc::new(BlobSource::new(file.name(), file.blob())) as Source).collect())
+}
+
+/// An output file as `{name, parts}`: ranges of the person's own files and of scratch stay references.
+async fn output(file: &OutputFile) -> Result<JsValue, JsValue> {
+    let parts = Array::new();
+    for part in &file.parts {
+        let range = &part.range;
+        match part.source.as_any().downcast_ref::<BlobSource>() {
+            Some(source) => parts.push(&source.blob().slice_with_f64_and_f64(range.start as f64, range.end as f64)?.into()),
+            None => parts.push(&Uint8Array::from(part.source.read(range.clone()).await.map_err(thrown)?.as_slice()).into()),
+        };
+    }
+    object(&[("name", file.name.as_str().into()), ("parts", parts.into())])
+}
+
+fn object(fields: &[(&str, JsValue)]) -> Result<JsValue, JsValue> {
+    let object = Object::new();
+    for (name, value) in fields {
+        Reflect::set(&object, &(*name).into(), value)?;
+    }
+    Ok(object.into())
+}
+
+/// A value as JSON would have it, in JavaScript's own objects.
+fn plain(value: &impl Serialize) -> Result<JsValue, JsValue> {
+    let serializer = serde_wasm_bindgen::Serializer::json_compatible();
+    value.serialize(&serializer).map_err(|error| thrown(Error::internal(format_args!("handing a result to the page: {error}"))))
+}
+
+/// An error as JavaScript throws it: its sentence, and `kind` to branch on.
+fn thrown(error: Error) -> JsValue {
+    let kind = match error.kind() {
+        ErrorKind::Input => "input",
+        ErrorKind::Recipe => "recipe",
+        ErrorKind::Device => "device",
+        ErrorKind::Memory => "memory",
+        ErrorKind::Io => "io",
+        ErrorKind::Cancelled => "cancelled",
+        ErrorKind::Internal => "internal",
+    };
+    let thrown: JsValue = js_sys::Error::new(&error.to_string()).into();
+    // Without its kind the sentence still arrives.
+    let _ = Reflect::set(&thrown, &"kind".into(), &kind.into());
+    thrown
+}
+
+/// Leaves the panic's message where the worker finds it when the trap arrives there.
+fn keep_panic(info: &std::panic::PanicHookInfo<'_>) {
+    console_error_panic_hook::hook(info);
+    let _ = Reflect::set(&js_sys::global(), &"coppicePanic".into(), &info.to_string().into());
+}
+
+/// Resolves in a new task of the event loop, after the messages that wait there; a promise alone would not let them in.
+pub(crate) async fn macrotask() {
+    let mut channel = None;
+    let promise = Promise::new(&mut |resolve, _| {
+        let Ok(made) = MessageChannel::new() else {
+            // No turn to give: better to go on without it than to wait for ever.
+            let _ = resolve.call0(&JsValue::NULL);
+            return;
+        };
+        made.port1().set_onmessage(Some(&resolve));
+        let _ = made.port2().post_message(&JsValue::NULL);
+        channel = Some(made);
+    });
+    let _ = JsFuture::from(promise).await;
+    if let Some(channel) = channel {
+        channel.port1().close();
+    }
+}

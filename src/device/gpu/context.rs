@@ -151,6 +151,7 @@ fn name(info: &wgpu::AdapterInfo, _device: &wgpu::Device) -> String {
 /// Browsers tell vendor and architecture, and seldom a description.
 #[cfg(target_arch = "wasm32")]
 fn name(info: &wgpu::AdapterInfo, device: &wgpu::Device) -> String {
+    use wasm_bindgen::JsCast;
     let field = |name: &str| {
         let js: &js_sys::Object = device.as_webgpu()?.as_ref();
         let told = js_sys::Reflect::get(js, &"adapterInfo".into()).ok()?;

@@ -50,18 +50,18 @@ export class Engine {
     return {
       family: 'bert',
       class: 'BertForSequenceClassification',
-      hidden: 384,
-      vocabulary: 14965,
-      positions: 512,
-      heads: Array(LAYERS).fill(12),
-      head_dim: 32,
-      neurons: Array(LAYERS).fill(1536),
       head: 'classifier',
       labels: ['negative', 'positive'],
+      hidden: 384,
+      head_dim: 32,
+      vocabulary: 14965,
+      positions: 512,
+      layers: Array(LAYERS).fill({ heads: 12, neurons: 1536 }),
       parameters: 16_733_570,
       linear_parameters: 10_646_784,
       bytes: 33_467_140,
-      dtypes: ['F16'],
+      dtypes: { F16: 105 },
+      tokenizer: true,
       stock_units: ['neurons'],
     };
   }
@@ -86,39 +86,37 @@ export class Engine {
       }
     }
     const text = (name, value) => ({ name, parts: [new Blob([value])] });
-    const kept = (before, count) => ({
-      before,
-      kept: Array.from({ length: count }, (_, i) => Math.floor((i * before) / count)),
-    });
+    const pick = (of, count) => Array.from({ length: count }, (_, i) => Math.floor((i * of) / count));
     const heads = recipe.method.units.includes('heads');
     const layers = Array.from({ length: LAYERS }, (_, i) => ({
-      heads: kept(12, heads ? 4 + i : 12),
-      neurons: kept(1536, 400 + 60 * i),
+      heads: pick(12, heads ? 4 + i : 12),
+      neurons: pick(1536, 400 + 60 * i),
     }));
-    const evaluation = (accuracy, kl) =>
-      texts.evaluation && {
-        task: 'classify',
-        accuracy,
-        examples: texts.evaluation.split('\n').length,
-        kl,
-      };
+    const measure = (accuracy, kl) =>
+      texts.evaluation && { task: 'classify', accuracy, examples: recipe.evaluation.limit, kl };
     const report = {
       device: this.info(),
-      seconds: 12.3,
-      parameters: { before: 16_733_570, after: 11_425_000 },
-      ratio: { asked: recipe.method.ratio, realised: recipe.method.ratio },
-      bytes: { before: 33_467_140, after: 22_850_000 },
-      output: recipe.output.kind,
-      layers,
-      dense: evaluation(0.898, 0),
-      pruned: evaluation(0.889, 0.0312),
-      warnings: ['The text held 480 sequences, fewer than the 512 that were asked for.'],
-      close_calls: ['layer 3, neuron 17', 'layer 5, neuron 1201'],
+      seconds: { total: 12.3 },
+      ratio: { asked: recipe.method.ratio, linear: recipe.method.ratio },
+      before: { linear_parameters: 10_646_784, parameters: 16_733_570, bytes: 33_467_140 },
+      after: { linear_parameters: 5_323_392, parameters: 11_425_000, bytes: 22_850_000 },
+      recipe,
+      layers: layers.map((kept) => ({
+        heads: { kept: kept.heads.length, of: 12 },
+        neurons: { kept: kept.neurons.length, of: 1536 },
+      })),
+      quality_before: measure(0.898),
+      quality_after: measure(0.889, 0.0312),
+      notes: ['The text held 480 sequences, fewer than the 512 that were asked for.'],
+      close_calls: [
+        { layer: 2, unit: 'neurons', index: 17, kept: true },
+        { layer: 4, unit: 'neurons', index: 1201, kept: false },
+      ],
     };
     const weights = files.find(({ name }) => name.endsWith('.safetensors'));
     return {
       report,
-      plan: { layers },
+      plan: { version: 1, layers },
       files: [
         text('config.json', '{}'),
         {

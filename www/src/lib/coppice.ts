@@ -16,6 +16,7 @@ import type {
   EvaluateOptions,
   Inspection,
   NamedBlob,
+  Plan,
   PruneOptions,
   PruneResult,
   Recipe,
@@ -29,7 +30,7 @@ export type * from './types.ts';
 /** The files of an output folder as the worker sends them. */
 interface RawResult {
   report: Report;
-  plan: unknown;
+  plan: Plan;
   files: { name: string; parts: BlobPart[] }[];
 }
 
@@ -79,10 +80,10 @@ export class Coppice {
     return { report: raw.report, plan: raw.plan, files: raw.files.map(({ name, parts }) => new File(parts, name)) };
   }
 
-  /** Measures a model on labelled lines or on plain text. */
+  /** Measures a model on labelled lines or on plain lines. */
   async evaluate(files: readonly NamedBlob[], options: EvaluateOptions): Promise<Evaluation> {
-    const { task, data, window, limit } = options;
-    const call = { method: 'evaluate', files: send(files), task, data, window, limit } as const;
+    const { task, data, limit } = options;
+    const call = { method: 'evaluate', files: send(files), task, data, limit } as const;
     return (await this.#connection.call(call, options)) as Evaluation;
   }
 

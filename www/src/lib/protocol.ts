@@ -10,14 +10,7 @@ export interface SentFile {
 export type Call =
   | { method: 'inspect'; files: SentFile[] }
   | { method: 'prune'; files: SentFile[]; recipe: Recipe; calibration: TextSource; evaluation: TextSource | undefined }
-  | {
-      method: 'evaluate';
-      files: SentFile[];
-      task: string;
-      data: TextSource;
-      window: number | undefined;
-      limit: number | undefined;
-    };
+  | { method: 'evaluate'; files: SentFile[]; task: string; data: TextSource; limit: number | undefined };
 
 export type ToWorker =
   | { type: 'start'; module: WebAssembly.Module; device: DevicePreference }

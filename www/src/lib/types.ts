@@ -41,23 +41,24 @@ export interface Catalog {
 export interface Inspection {
   family: string;
   class: string;
-  hidden: number;
-  vocabulary: number;
-  positions: number;
-  /** Heads of each layer. */
-  heads: number[];
-  head_dim: number;
-  /** FFN neurons of each layer. */
-  neurons: number[];
+  /** `classifier`, `masked_lm` or `none`. */
   head: string;
   labels: string[];
+  hidden: number;
+  head_dim: number;
+  vocabulary: number;
+  positions: number;
+  layers: { heads: number; neurons: number }[];
   parameters: number;
   /** Parameters of the blocks' linear layers, which ratios refer to. */
   linear_parameters: number;
   bytes: number;
-  dtypes: string[];
+  /** Number of tensors by element type. */
+  dtypes: Record<string, number>;
   /** Units that a stock config can express with fewer of. */
   stock_units: string[];
+  /** Whether there is a tokenizer that Coppice reads. */
+  tokenizer: boolean;
 }
 
 export interface Recipe {
@@ -74,36 +75,68 @@ export interface Recipe {
     error_aware: boolean;
   };
   output: { kind: string; dtype: string; pad: boolean };
+  /** What the model is compared on; the text itself is handed over beside the recipe. */
+  evaluation?: { source: string; limit?: number };
 }
 
-/** A labelled measurement of one model. */
-export interface Evaluation {
-  task: string;
-  accuracy?: number | null;
-  perplexity?: number | null;
-  examples: number;
-  /** Mean Kullback-Leibler divergence to the dense model, nats. */
-  kl?: number | null;
+/** How good a model is. */
+export type Measure =
+  | {
+      task: 'classify';
+      accuracy: number;
+      examples: number;
+      /** Mean Kullback-Leibler divergence from the dense model, nats. */
+      kl?: number;
+      /** Share of examples with the dense model's prediction. */
+      agreement?: number;
+    }
+  /** `distance` is 1 - mean cosine similarity of the hidden states to the dense model's. */
+  | { task: 'features'; examples: number; distance?: number };
+
+/** What was done to one kind of unit of a layer. */
+export interface UnitOutcome {
+  kept: number;
+  of: number;
+  /** Repair of the layer that reads these units; absent where nothing was removed. */
+  repair?: string;
 }
 
-export interface LayerReport {
-  heads: { before: number; kept: number[] };
-  neurons: { before: number; kept: number[] };
+export interface Size {
+  linear_parameters: number;
+  parameters: number;
+  bytes: number;
+  flops_per_token: number;
 }
 
+/** report.json; see src/job/report.rs. */
 export interface Report {
   device: DeviceInfo;
-  seconds: number;
-  parameters: { before: number; after: number };
-  /** Share of the blocks' linear parameters that was asked for and reached. */
-  ratio: { asked: number; realised: number };
-  bytes: { before: number; after: number };
-  output: string;
-  layers: LayerReport[];
-  dense?: Evaluation | null;
-  pruned?: Evaluation | null;
-  warnings: string[];
-  close_calls: string[];
+  ratio: { asked?: number; linear: number; parameters: number; flops: number; bytes: number };
+  before: Size;
+  after: Size;
+  quality_before?: Measure;
+  quality_after?: Measure;
+  layers: { heads: UnitOutcome; neurons: UnitOutcome }[];
+  close_calls: { layer: number; unit: string; index: number; kept: boolean }[];
+  notes: string[];
+  recipe: Recipe;
+  seconds: { total: number };
+}
+
+/** plan.json: which units stay. */
+export interface Plan {
+  version: 1;
+  layers: { heads: number[]; neurons: number[] }[];
+}
+
+/** What a model gave on some text. */
+export interface Evaluation {
+  task: string;
+  accuracy?: number;
+  examples: number;
+  /** Logits or hidden states behind it, row-major, each row `width` long. */
+  values: Float32Array;
+  width: number;
 }
 
 /** A file with its name: a `File`, or a `Blob` that was given one. */
@@ -112,7 +145,7 @@ export type NamedBlob = File | (Blob & { readonly name: string });
 /** What a pruning run gives back. `files` can be saved, or given to Coppice again. */
 export interface PruneResult {
   report: Report;
-  plan: unknown;
+  plan: Plan;
   files: File[];
 }
 
@@ -131,10 +164,9 @@ export interface PruneOptions extends RunOptions {
 }
 
 export interface EvaluateOptions extends RunOptions {
-  task: 'classify' | 'perplexity';
+  task: 'classify' | 'features';
+  /** Labelled lines, or plain lines of text. */
   data: TextSource;
-  /** Tokens of a perplexity window. */
-  window?: number | undefined;
   /** At most so many examples. */
   limit?: number | undefined;
 }

@@ -1,4 +1,4 @@
-import type { LayerReport } from '../lib/coppice.ts';
+import type { PruneResult } from '../lib/coppice.ts';
 import { h, svg } from './dom.ts';
 import { count, percent } from './format.ts';
 
@@ -12,8 +12,28 @@ const NEURONS = 250;
 const WIDTH = LABEL + HEADS + GAP + NEURONS;
 const TOP = 22;
 
+/** Units of one kind in one layer: the kept ones, of how many. */
+interface Units {
+  kept: readonly number[];
+  of: number;
+}
+
+/** What stays of a layer. */
+export interface KeptLayer {
+  heads: Units;
+  neurons: Units;
+}
+
+/** The plan's indices and the report's counts, brought together. */
+export function keptLayers({ report, plan }: PruneResult): KeptLayer[] {
+  return report.layers.map(({ heads, neurons }, index) => ({
+    heads: { kept: plan.layers[index]?.heads ?? [], of: heads.of },
+    neurons: { kept: plan.layers[index]?.neurons ?? [], of: neurons.of },
+  }));
+}
+
 /** Which heads stay (one cell a head) and what share of neurons stays, layer by layer. */
-export function drawKept(layers: readonly LayerReport[]): SVGElement {
+export function drawKept(layers: readonly KeptLayer[]): SVGElement {
   const height = TOP + layers.length * ROW;
   const rows = layers.flatMap((layer, index) => drawLayer(layer, index, TOP + index * ROW));
   return svg(
@@ -25,11 +45,11 @@ export function drawKept(layers: readonly LayerReport[]): SVGElement {
   );
 }
 
-function drawLayer({ heads, neurons }: LayerReport, index: number, y: number): SVGElement[] {
+function drawLayer({ heads, neurons }: KeptLayer, index: number, y: number): SVGElement[] {
   const label = svg('text', { x: 0, y: y + 12, class: 'label' }, `Layer ${index + 1}`);
   const kept = new Set(heads.kept);
-  const pitch = HEADS / heads.before;
-  const cells = Array.from({ length: heads.before }, (_, head) =>
+  const pitch = HEADS / heads.of;
+  const cells = Array.from({ length: heads.of }, (_, head) =>
     svg('rect', {
       x: LABEL + head * pitch + 1,
       y: y + 1,
@@ -40,14 +60,14 @@ function drawLayer({ heads, neurons }: LayerReport, index: number, y: number): S
     }),
   );
   const x = LABEL + HEADS + GAP;
-  const share = neurons.before > 0 ? neurons.kept.length / neurons.before : 0;
+  const share = neurons.of > 0 ? neurons.kept.length / neurons.of : 0;
   const all = svg('rect', { x, y: y + 1, width: NEURONS, height: BAR, rx: 2, class: 'gone' });
   const stays = svg('rect', { x, y: y + 1, width: NEURONS * share, height: BAR, rx: 2, class: 'kept' });
   return [label, ...cells, all, stays];
 }
 
 /** The same figures as a table. */
-export function tableOfKept(layers: readonly LayerReport[]): HTMLElement {
+export function tableOfKept(layers: readonly KeptLayer[]): HTMLElement {
   const share = (kept: number, before: number) => `${count(kept)} of ${count(before)} (${percent(kept / before, 0)})`;
   return h(
     'table',
@@ -62,8 +82,8 @@ export function tableOfKept(layers: readonly LayerReport[]): HTMLElement {
           'tr',
           {},
           h('th', { scope: 'row' }, String(index + 1)),
-          h('td', {}, share(heads.kept.length, heads.before)),
-          h('td', {}, share(neurons.kept.length, neurons.before)),
+          h('td', {}, share(heads.kept.length, heads.of)),
+          h('td', {}, share(neurons.kept.length, neurons.of)),
         ),
       ),
     ),

@@ -16,7 +16,7 @@ const result = new ResultStep();
 const start = byId('start') as HTMLButtonElement;
 const cancel = byId('cancel') as HTMLButtonElement;
 
-recipe.source = () => texts.calibrationName;
+recipe.texts = texts;
 texts.onChange = () => {
   recipe.update();
 };

@@ -105,12 +105,13 @@ function facts(name: string, model: Inspection): HTMLElement {
   const rows: [string, string][] = [
     ['Architecture', `${model.class} (${model.family})`],
     ['Task', (HEADS[model.head] ?? model.head) + labels],
-    ['Layers', count(model.heads.length)],
-    ['Heads a layer', `${spread(model.heads)}, ${count(model.head_dim)} wide`],
-    ['Neurons a layer', spread(model.neurons)],
+    ['Layers', count(model.layers.length)],
+    ['Heads a layer', `${spread(model.layers.map(({ heads }) => heads))}, ${count(model.head_dim)} wide`],
+    ['Neurons a layer', spread(model.layers.map(({ neurons }) => neurons))],
     ['Hidden size', count(model.hidden)],
     ['Parameters', `${short(model.parameters)}, of which ${short(model.linear_parameters)} in the layers`],
-    ['Weights', `${bytes(model.bytes)}, ${model.dtypes.join(' and ')}`],
+    ['Weights', `${bytes(model.bytes)}, ${Object.keys(model.dtypes).join(' and ')}`],
+    ['Tokenizer', model.tokenizer ? 'found' : 'missing: texts cannot be read'],
     ['Stock config can hold', stock(model)],
   ];
   return h(

@@ -10,8 +10,8 @@ const MENUS = [
 
 /** Section 3: the recipe form and its JSON. */
 export class RecipeStep {
-  /** What the recipe calls the calibration text. */
-  source: () => string = () => 'calibration.txt';
+  /** What the recipe calls the calibration text, and what it says of the comparison. */
+  texts: { calibrationName: string; comparison: Recipe['evaluation'] | undefined } | undefined;
   readonly #form = byId('recipe-form') as HTMLFormElement;
   #catalog: Catalog | undefined;
   #inspection: Inspection | undefined;
@@ -68,10 +68,11 @@ export class RecipeStep {
     };
     const units = data.getAll('units').map(String);
     if (units.length === 0) throw new Error('Nothing is chosen to go; tick heads, neurons or both in step 3.');
+    const evaluation = this.texts?.comparison;
     return {
       version: 1,
       calibration: {
-        source: this.source(),
+        source: this.texts?.calibrationName ?? 'calibration.txt',
         sequences: number(text('sequences'), 'The number of calibration sequences', 1, true),
         length: number(text('length'), 'The number of tokens each', 2, true),
         seed: number(text('seed'), 'The seed', 0, true),
@@ -87,6 +88,7 @@ export class RecipeStep {
         error_aware: text('reconstruction') === 'liar' && data.has('error_aware'),
       },
       output: { kind: text('output'), dtype: text('dtype'), pad: text('output') === 'stock' && data.has('pad') },
+      ...(evaluation && { evaluation }),
     };
   }
 

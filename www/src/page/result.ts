@@ -1,6 +1,6 @@
-import type { Evaluation, PruneResult, Report } from '../lib/coppice.ts';
+import type { Measure, PruneResult, Report } from '../lib/coppice.ts';
 import { showError } from './alert.ts';
-import { drawKept, headings, tableOfKept } from './chart.ts';
+import { drawKept, headings, keptLayers, tableOfKept } from './chart.ts';
 import { byId, h } from './dom.ts';
 import { bytes, count, duration, percent } from './format.ts';
 import { canPickFolder, saveAsZip, saveToFolder } from './save.ts';
@@ -9,8 +9,10 @@ import { canPickFolder, saveAsZip, saveToFolder } from './save.ts';
 export class ResultStep {
   readonly #body = byId('result-body');
 
-  show(model: string, { report, files }: PruneResult): void {
+  show(model: string, result: PruneResult): void {
+    const { report, files } = result;
     const name = `${model}-pruned`;
+    const layers = keptLayers(result);
     byId('result-empty').hidden = true;
     this.#body.hidden = false;
     this.#body.replaceChildren(
@@ -21,8 +23,8 @@ export class ResultStep {
         'figure',
         {},
         h('figcaption', {}, 'What stays in each layer'),
-        drawKept(report.layers),
-        h('details', {}, h('summary', {}, 'The same as a table'), tableOfKept(report.layers)),
+        drawKept(layers),
+        h('details', {}, h('summary', {}, 'The same as a table'), tableOfKept(layers)),
       ),
       downloads(files, name),
     );
@@ -30,11 +32,11 @@ export class ResultStep {
 }
 
 function summary(report: Report): HTMLElement {
-  const saved = report.bytes.before - report.bytes.after;
+  const saved = report.before.bytes - report.after.bytes;
   const figures: [string, string, string][] = [
-    [percent(report.ratio.realised), "of the layers' parameters removed", 'removed-share'],
+    [percent(report.ratio.linear), "of the layers' parameters removed", 'removed-share'],
     [saved > 0 ? bytes(saved) : 'none', 'of disk space saved', 'bytes-saved'],
-    [duration(report.seconds), `on the ${report.device.kind === 'gpu' ? 'GPU' : 'CPU'}`, 'seconds'],
+    [duration(report.seconds.total), `on the ${report.device.kind === 'gpu' ? 'GPU' : 'CPU'}`, 'seconds'],
   ];
   return h(
     'div',
@@ -43,58 +45,71 @@ function summary(report: Report): HTMLElement {
   );
 }
 
-function comparison(report: Report): HTMLElement {
-  const score = (evaluation: Evaluation | null | undefined) => {
-    if (typeof evaluation?.accuracy === 'number') return percent(evaluation.accuracy);
-    return typeof evaluation?.perplexity === 'number' ? evaluation.perplexity.toFixed(2) : 'not measured';
-  };
-  const { dense, pruned, parameters } = report;
-  const measure = dense?.task === 'perplexity' ? 'Perplexity' : 'Accuracy';
-  const examples = dense ? ` on ${count(dense.examples)} lines` : '';
+function comparison({ quality_before: dense, quality_after: pruned, before, after, recipe }: Report): HTMLElement {
   const rows: [string, string, string, string][] = [
-    [measure + examples, score(dense), score(pruned), 'accuracy'],
-    [
-      'Divergence from the dense model (KL, nats)',
-      '0',
-      typeof pruned?.kl === 'number' ? pruned.kl.toFixed(4) : 'not measured',
-      'kl',
-    ],
-    ['Parameters, whole model', count(parameters.before), count(parameters.after), 'parameters'],
-    ['Weights on disk', bytes(report.bytes.before), bytes(report.bytes.after), 'bytes'],
+    ...quality(dense, pruned),
+    ['Parameters in the layers', count(before.linear_parameters), count(after.linear_parameters), 'linear-parameters'],
+    ['Parameters in the whole model', count(before.parameters), count(after.parameters), 'parameters'],
+    ['Weights on disk', bytes(before.bytes), bytes(after.bytes), 'bytes'],
   ];
   return h(
     'table',
     { class: 'compare', 'data-testid': 'comparison' },
-    h('caption', {}, `Before and after, written as “${report.output}”`),
+    h('caption', {}, `Before and after, written as “${recipe.output.kind}”`),
     h('thead', {}, headings(['', 'Before', 'After'])),
     h(
       'tbody',
       {},
-      ...rows.map(([what, before, after, id]) =>
+      ...rows.map(([what, was, is, id]) =>
         h(
           'tr',
           {},
           h('th', { scope: 'row' }, what),
-          h('td', { 'data-testid': `${id}-before` }, before),
-          h('td', { 'data-testid': `${id}-after` }, after),
+          h('td', { 'data-testid': `${id}-before` }, was),
+          h('td', { 'data-testid': `${id}-after` }, is),
         ),
       ),
     ),
   );
 }
 
-function notes({ warnings, close_calls: closeCalls }: Report): HTMLElement | string {
-  if (warnings.length + closeCalls.length === 0) return '';
+/** Rows on how good the model is, for the kind of head that it has. */
+function quality(dense: Measure | undefined, pruned: Measure | undefined): [string, string, string, string][] {
+  if (dense?.task === 'classify' && pruned?.task === 'classify') {
+    const kl = pruned.kl === undefined ? 'not measured' : pruned.kl.toFixed(4);
+    return [
+      [`Accuracy on ${count(dense.examples)} lines`, percent(dense.accuracy), percent(pruned.accuracy), 'accuracy'],
+      ['Divergence from the dense model (KL, nats)', '0', kl, 'kl'],
+    ];
+  }
+  if (pruned?.task === 'features' && pruned.distance !== undefined) {
+    return [
+      [
+        `Distance of hidden states (1 - cosine) on ${count(pruned.examples)} lines`,
+        '0',
+        pruned.distance.toFixed(4),
+        'distance',
+      ],
+    ];
+  }
+  return [['Accuracy', 'not measured', 'not measured', 'accuracy']];
+}
+
+function notes({ notes: sentences, close_calls: closeCalls }: Report): HTMLElement | string {
+  if (sentences.length + closeCalls.length === 0) return '';
+  const calls = closeCalls.map(
+    ({ layer, unit, index, kept }) => `Layer ${layer + 1}, ${unit} ${index}: ${kept ? 'kept' : 'removed'}`,
+  );
   return h(
     'div',
     { class: 'notes', 'data-testid': 'notes' },
-    ...warnings.map((warning) => h('p', {}, warning)),
+    ...sentences.map((sentence) => h('p', {}, sentence)),
     closeCalls.length > 0
       ? h(
           'details',
           {},
-          h('summary', {}, `${count(closeCalls.length)} close calls: another device may choose otherwise here`),
-          h('ul', {}, ...closeCalls.map((call) => h('li', {}, call))),
+          h('summary', {}, `Close calls: ${count(closeCalls.length)} units that another device might decide otherwise`),
+          h('ul', {}, ...calls.map((call) => h('li', {}, call))),
         )
       : null,
   );

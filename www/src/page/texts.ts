@@ -1,24 +1,19 @@
+import type { Recipe } from '../lib/coppice.ts';
 import demos from './demos.json' with { type: 'json' };
 import { byId, inputById, radio } from './dom.ts';
 
-/** A text and what to call it in the recipe. */
-export interface NamedText {
-  name: string;
-  text: string;
-}
+type Group = 'calibration' | 'evaluation';
 
 const [demo] = demos;
 
 /** Section 2: which texts calibrate and compare. */
 export class TextsStep {
-  /** Called when the calibration text's name may have changed. */
+  /** Called when what the recipe says of the texts may have changed. */
   onChange: () => void = () => undefined;
 
   constructor() {
-    for (const group of ['calibration', 'evaluation']) {
-      const file = inputById(`${group}-file`);
-      file.addEventListener('change', () => {
-        if ((file.files?.length ?? 0) > 0) check(group, 'own');
+    for (const group of ['calibration', 'evaluation'] as const) {
+      inputById(`${group}-file`).addEventListener('change', () => {
         this.#update();
       });
       for (const input of document.querySelectorAll(`input[name="${group}"]`)) {
@@ -27,64 +22,67 @@ export class TextsStep {
         });
       }
     }
+    inputById('evaluation-rows').addEventListener('input', () => {
+      this.onChange();
+    });
     this.#update();
   }
 
   /** What the recipe calls the calibration text. */
   get calibrationName(): string {
-    const file = inputById('calibration-file').files?.[0];
-    return radio('calibration') === 'own' ? (file?.name ?? 'calibration.txt') : baseName(demo?.calibration.path ?? '');
+    return nameOf('calibration');
   }
 
-  async calibration(): Promise<string> {
-    const { text } = await load('calibration', demo?.calibration.path ?? '');
-    return text;
-  }
-
-  /** The labelled lines to compare on, cut to the number asked for, or nothing. */
-  async evaluation(): Promise<string | undefined> {
+  /** What the recipe says of the comparison. */
+  get comparison(): Recipe['evaluation'] | undefined {
     if (radio('evaluation') === 'none') return undefined;
-    const rows = inputById('evaluation-rows');
-    const most = rows.value === '' ? Infinity : rows.valueAsNumber;
-    if (!(most >= 1)) throw new Error('The number of comparison lines must be at least 1; leave it empty to use all.');
-    const { text } = await load('evaluation', demo?.evaluation.path ?? '');
-    const lines = text.split('\n').filter((line) => line.trim() !== '');
-    return lines.slice(0, most).join('\n');
+    const { value, valueAsNumber: limit } = inputById('evaluation-rows');
+    if (value === '') return { source: nameOf('evaluation') };
+    if (!Number.isInteger(limit) || limit < 1) {
+      throw new Error(
+        'The number of comparison lines must be a whole number of at least 1, or empty for all; correct it in step 2.',
+      );
+    }
+    return { source: nameOf('evaluation'), limit };
+  }
+
+  async calibration(): Promise<Blob> {
+    return load('calibration');
+  }
+
+  async evaluation(): Promise<Blob | undefined> {
+    return radio('evaluation') === 'none' ? undefined : load('evaluation');
   }
 
   #update(): void {
     for (const group of ['calibration', 'evaluation']) {
-      byId(`${group}-file`)
-        .closest('label')
-        ?.toggleAttribute('hidden', radio(group) !== 'own');
+      const label = byId(`${group}-file`).closest('label');
+      if (label) label.hidden = radio(group) !== 'own';
     }
-    byId('evaluation-rows')
-      .closest('label')
-      ?.toggleAttribute('hidden', radio('evaluation') === 'none');
+    const rows = byId('evaluation-rows').closest('label');
+    if (rows) rows.hidden = radio('evaluation') === 'none';
     this.onChange();
   }
 }
 
-function check(group: string, value: string): void {
-  const input = document.querySelector<HTMLInputElement>(`input[name="${group}"][value="${value}"]`);
-  if (input) input.checked = true;
+function chosen(group: Group): File | undefined {
+  return inputById(`${group}-file`).files?.[0];
 }
 
-function baseName(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1);
+function nameOf(group: Group): string {
+  if (radio(group) === 'own') return chosen(group)?.name ?? `${group}.txt`;
+  return demo?.[group].path.split('/').at(-1) ?? '';
 }
 
-async function load(group: string, path: string): Promise<NamedText> {
+async function load(group: Group): Promise<Blob> {
   if (radio(group) === 'own') {
-    const file = inputById(`${group}-file`).files?.[0];
-    if (!file)
-      throw new Error(
-        `No ${group === 'calibration' ? 'calibration' : 'labelled'} file is chosen; choose one in step 2.`,
-      );
-    return { name: file.name, text: await file.text() };
+    const file = chosen(group);
+    if (file) return file;
+    throw new Error(`No ${group === 'calibration' ? 'calibration' : 'labelled'} file is chosen; choose one in step 2.`);
   }
+  const path = demo?.[group].path ?? '';
   const response = await fetch(path);
   if (!response.ok)
     throw new Error(`The demo text ${path} could not be fetched (status ${response.status}); reload the page.`);
-  return { name: baseName(path), text: await response.text() };
+  return response.blob();
 }

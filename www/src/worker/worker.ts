@@ -33,10 +33,10 @@ async function perform(started: Engine, id: number, call: Call): Promise<unknown
       return started.prune(call.files, call.recipe, { calibration, evaluation }, onProgress);
     }
     case 'evaluate': {
-      const { files, task, window, limit } = call;
+      const { files, task, limit } = call;
       const data = await read(call.data);
       stopIfCancelled();
-      return started.evaluate(files, { task, data, window, limit }, onProgress);
+      return started.evaluate(files, { task, data, limit }, onProgress);
     }
   }
 }
@@ -74,7 +74,16 @@ async function handle(message: ToWorker): Promise<void> {
 
 self.onmessage = (event: MessageEvent<ToWorker>) => void handle(event.data);
 
-// A panic inside a future surfaces here, and no call would ever settle.
+// A panic inside a future surfaces here, and no call would ever settle. The core's panic hook leaves its message behind.
+function reportFatal(event: Event, message: string): void {
+  event.preventDefault();
+  const { coppicePanic } = self as { coppicePanic?: string };
+  post({ type: 'fatal', message: coppicePanic ?? message });
+}
+
+self.addEventListener('error', (event) => {
+  reportFatal(event, event.message);
+});
 self.addEventListener('unhandledrejection', (event) => {
-  post({ type: 'fatal', message: describe(event.reason).message });
+  reportFatal(event, describe(event.reason).message);
 });
