@@ -13,3 +13,8 @@ fn {{NAME}}_block(start: vec4<u32>, k: u32) -> mat4x4<f32> {
 fn {{NAME}}_slice(start: vec4<u32>, k: u32) -> vec4<f32> {
   return vec4<f32>({{NAME}}_one(start.x + k), {{NAME}}_one(start.y + k), {{NAME}}_one(start.z + k), {{NAME}}_one(start.w + k));
 }
+
+// Quadruple and step of k that a thread fetches: neighbours go along k, as memory does.
+fn {{NAME}}_place(thread: u32, quads: u32) -> vec2<u32> {
+  return vec2<u32>(thread / 4u, thread % 4u);
+}

@@ -12,3 +12,8 @@ fn {{NAME}}_block(start: vec4<u32>, k: u32) -> mat4x4<f32> {
 fn {{NAME}}_slice(start: vec4<u32>, k: u32) -> vec4<f32> {
   return {{NAME}}_four(start.x + k * p.ld{{NAME}});
 }
+
+// Quadruple and step of k that a thread fetches: neighbours go along the row, as memory does.
+fn {{NAME}}_place(thread: u32, quads: u32) -> vec2<u32> {
+  return vec2<u32>(thread % quads, thread / quads);
+}

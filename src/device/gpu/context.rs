@@ -29,8 +29,19 @@ pub(super) struct Context {
     pub(super) pace: RefCell<Pace>,
     pipelines: RefCell<HashMap<Kernel, Rc<Pipeline>>>,
     max_binding: Cell<u64>,
-    /// Whether kernels share tiles in workgroup memory: fast on GPUs, slow on software adapters.
-    tiled: Cell<bool>,
+    tiling: Cell<Tiling>,
+}
+
+/// Which kernels to take where there are several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tiling {
+    /// Without workgroup memory: barriers are the slow path of software adapters.
+    Direct,
+    /// With tiles in workgroup memory, whose size depends on the matrix.
+    Tiled,
+    /// With the large tiles, whatever the matrix; for tests.
+    #[cfg(test)]
+    Large,
 }
 
 pub(super) struct Pipeline {
@@ -67,7 +78,7 @@ impl Context {
             pool,
             nothing,
             max_binding: Cell::new(max_binding),
-            tiled: Cell::new(!software),
+            tiling: Cell::new(if software { Tiling::Direct } else { Tiling::Tiled }),
             backend: match info.backend {
                 wgpu::Backend::BrowserWebGpu => "browser webgpu".into(),
                 other => other.to_str().to_owned(),
@@ -86,13 +97,13 @@ impl Context {
         self.max_binding.get()
     }
 
-    pub(super) fn tiled(&self) -> bool {
-        self.tiled.get()
+    pub(super) fn tiling(&self) -> Tiling {
+        self.tiling.get()
     }
 
     #[cfg(test)]
-    pub(super) fn force_tiled(&self, tiled: bool) {
-        self.tiled.set(tiled);
+    pub(super) fn force(&self, tiling: Tiling) {
+        self.tiling.set(tiling);
     }
 
     #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The matrix product behind linear, matmul, gram and solve: planning, splitting, launching.
 
 use super::Gpu;
+use super::context::Tiling;
 use super::pool::Buffer;
 use super::record::{Launch, Window};
 use super::shader::Kernel;
@@ -11,6 +12,8 @@ use std::ops::Range;
 
 /// Bands start at multiples of this, which every tile size divides.
 const TILE: usize = 128;
+/// Large tiles from which on a GPU has enough of them to be busy; below, four times as many small ones serve better.
+const SMALL: usize = 100;
 /// Rows of outputs of one dispatch.
 const MOST: usize = 1 << 20;
 
@@ -186,7 +189,8 @@ impl Gpu {
             job.alpha.to_bits(),
             (cols.start as i32 - rows.start as i32) as u32,
         ];
-        let kernel = Kernel::new("gemm_direct.wgsl")
+        let (kernel, tile) = self.gemm_kernel(rows.len(), cols.len());
+        let kernel = kernel
             .with("A", load(&job.a, a0))
             .with("B", load(&job.b, b0))
             .with("A_ORDER", if job.a.op == Op::N { "k_inner" } else { "k_outer" })
@@ -196,10 +200,22 @@ impl Gpu {
             kernel,
             storage: &[a, b, Window::from(bias), c],
             params: &params,
-            groups: [cols.len().div_ceil(32), rows.len().div_ceil(32)],
+            groups: [cols.len().div_ceil(tile), rows.len().div_ceil(tile)],
             cost: share * rows.len() as f64 * cols.len() as f64 * (ks.len() + 4) as f64,
         })
         .await
+    }
+
+    /// The kernel for a result of this size, and the rows and columns of one of its workgroups.
+    fn gemm_kernel(&self, rows: usize, cols: usize) -> (Kernel, usize) {
+        let small = match self.context.tiling() {
+            Tiling::Direct => return (Kernel::new("gemm_direct.wgsl"), 32),
+            Tiling::Tiled => rows.div_ceil(128) * cols.div_ceil(128) < SMALL,
+            #[cfg(test)]
+            Tiling::Large => false,
+        };
+        let (quads, tile) = if small { (1, 64) } else { (2, 128) };
+        (Kernel::new("gemm_tiled.wgsl").with("QUADS", quads).with("COLS", quads), tile)
     }
 
     /// The binding that holds op(operand)[rows, cols], and the index of its first element in it.

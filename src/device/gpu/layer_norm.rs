@@ -1,5 +1,6 @@
 //! Layer normalisation.
 
+use super::context::Tiling;
 use super::record::Launch;
 use super::shader::Kernel;
 use super::{Gpu, width};
@@ -17,8 +18,10 @@ impl Gpu {
         let out = self.tensor(x.rows, x.cols)?;
         let row_cost = 20.0 * x.cols as f64;
         for span in self.spans(x.rows, x.cols as u64 * 4, row_cost) {
+            let direct = self.context.tiling() == Tiling::Direct;
+            let (file, rows) = if direct { ("layer_norm.wgsl", 64) } else { ("layer_norm_tiled.wgsl", 1) };
             self.launch(Launch {
-                kernel: Kernel::new("layer_norm.wgsl").with("WIDTH", width(x.cols)),
+                kernel: Kernel::new(file).with("WIDTH", width(x.cols)),
                 storage: &[
                     self.window(x, span.clone())?,
                     self.window(residual.unwrap_or(x), span.clone())?,
@@ -27,7 +30,7 @@ impl Gpu {
                     self.window(&out, span.clone())?,
                 ],
                 params: &[span.len() as u32, x.cols as u32, u32::from(residual.is_some()), eps.to_bits()],
-                groups: [span.len().div_ceil(64), 1],
+                groups: [span.len().div_ceil(rows), 1],
                 cost: row_cost * span.len() as f64,
             })
             .await?;

@@ -1,7 +1,8 @@
 //! WGSL sources and the small preprocessor that puts kernels together.
 //!
 //! `{{NAME}}` is replaced by a constant; a line `#include "shared/x.wgsl" KEY=value ...` by that file, in which the
-//! constants and the given keys hold.
+//! constants and the given keys hold. Lines from `#for NAME 0..count` to `#end` are repeated, with NAME as a constant: unrolled
+//! by us, since not every driver unrolls, and registers cannot be indexed.
 
 use crate::base::{Error, Result};
 
@@ -48,7 +49,9 @@ sources!(
     "embed.wgsl",
     "equilibrate.wgsl",
     "gemm_direct.wgsl",
+    "gemm_tiled.wgsl",
     "layer_norm.wgsl",
+    "layer_norm_tiled.wgsl",
     "scale.wgsl",
     "select.wgsl",
     "shared/activation.wgsl",
@@ -56,6 +59,7 @@ sources!(
     "shared/block_k_outer.wgsl",
     "shared/element_scalar.wgsl",
     "shared/element_vec.wgsl",
+    "shared/fetch.wgsl",
     "shared/gemm_epilogue.wgsl",
     "shared/gemm_params.wgsl",
     "shared/load_bf16_scalar.wgsl",
@@ -69,21 +73,57 @@ sources!(
 fn expand(file: &str, constants: &[(&str, &str)]) -> Result<String> {
     let text = SOURCES.iter().find(|(name, _)| *name == file).map(|(_, text)| *text);
     let text = text.ok_or_else(|| Error::internal(format_args!("there is no shader {file}")))?;
+    let lines: Vec<&str> = text.lines().collect();
     let mut out = String::with_capacity(text.len());
-    for line in text.lines() {
-        let line = substitute(line, constants);
-        if let Some(rest) = line.trim_start().strip_prefix("#include ") {
+    expand_lines(&lines, constants, &mut out)?;
+    Ok(out)
+}
+
+fn expand_lines(lines: &[&str], constants: &[(&str, &str)], out: &mut String) -> Result<()> {
+    let mut at = 0;
+    while at < lines.len() {
+        let line = substitute(lines[at], constants);
+        at += 1;
+        if let Some(rest) = line.strip_prefix("#include ") {
             let mut words = rest.split_whitespace();
             let name = words.next().unwrap_or_default().trim_matches('"');
             let keys = words.filter_map(|word| word.split_once('='));
             let inner: Vec<_> = keys.chain(constants.iter().copied()).collect();
             out.push_str(&expand(name, &inner)?);
+        } else if let Some(rest) = line.strip_prefix("#for ") {
+            let malformed = || Error::internal(format_args!("shader line {line}"));
+            let (name, count) = rest.split_once(" 0..").ok_or_else(malformed)?;
+            let count: usize = count.trim().parse().map_err(|_| malformed())?;
+            let length = loop_length(&lines[at..]).ok_or_else(malformed)?;
+            for index in 0..count {
+                let value = index.to_string();
+                let mut inner = vec![(name, value.as_str())];
+                inner.extend_from_slice(constants);
+                expand_lines(&lines[at..at + length], &inner, out)?;
+            }
+            at += length + 1;
         } else {
             out.push_str(&line);
             out.push('\n');
         }
     }
-    Ok(out)
+    Ok(())
+}
+
+/// Lines before the `#end` that belongs to a `#for`.
+fn loop_length(lines: &[&str]) -> Option<usize> {
+    let mut depth = 0;
+    for (index, line) in lines.iter().enumerate() {
+        if line.starts_with("#for ") {
+            depth += 1;
+        } else if line.trim_end() == "#end" {
+            if depth == 0 {
+                return Some(index);
+            }
+            depth -= 1;
+        }
+    }
+    None
 }
 
 fn substitute(line: &str, constants: &[(&str, &str)]) -> String {
@@ -104,7 +144,7 @@ pub(super) fn every_kernel() -> Vec<Kernel> {
         .map(|name| Kernel::new(SOURCES.iter().map(|(file, _)| *file).find(|file| file.strip_suffix(".wgsl") == Some(name)).unwrap()))
         .collect();
     for width in ["vec", "scalar"] {
-        for file in ["add.wgsl", "column_stats.wgsl", "dot.wgsl", "layer_norm.wgsl"] {
+        for file in ["add.wgsl", "column_stats.wgsl", "dot.wgsl", "layer_norm.wgsl", "layer_norm_tiled.wgsl"] {
             kernels.push(Kernel::new(file).with("WIDTH", width));
         }
         kernels.push(Kernel::new("attention.wgsl").with("WIDTH", width).with("HEAD_DIM", 64));
@@ -112,8 +152,13 @@ pub(super) fn every_kernel() -> Vec<Kernel> {
             kernels.push(Kernel::new("embed.wgsl").with("TABLE", format!("{dtype}_{width}")));
             for a_order in ["k_inner", "k_outer"] {
                 for b_order in ["k_inner", "k_outer"] {
-                    for file in ["gemm_direct.wgsl"] {
-                        let kernel = Kernel::new(file).with("A", format!("f32_{width}")).with("B", format!("{dtype}_{width}"));
+                    for variant in ["direct", "4", "8"] {
+                        let kernel = match variant {
+                            "direct" => Kernel::new("gemm_direct.wgsl"),
+                            "4" => Kernel::new("gemm_tiled.wgsl").with("QUADS", 1).with("COLS", 1),
+                            _ => Kernel::new("gemm_tiled.wgsl").with("QUADS", 2).with("COLS", 2),
+                        };
+                        let kernel = kernel.with("A", format!("f32_{width}")).with("B", format!("{dtype}_{width}"));
                         kernels.push(kernel.with("A_ORDER", a_order).with("B_ORDER", b_order));
                     }
                 }

@@ -1,6 +1,6 @@
 //! Limits, pacing, cancelling, counting, faults.
 
-use super::{pair, random, tensor};
+use super::{TILINGS, pair, random, tensor};
 use crate::base::{CancelToken, ErrorKind};
 use crate::checkpoint::{Dtype, Layout, Matrix};
 use crate::device::gpu::Gpu;
@@ -49,8 +49,8 @@ fn small_bindings_split_every_operation() {
     let Some(pair) = pair() else { return };
     // x is 90 kB, the result of the linear layer 400 kB; one tile of 128 rows of it needs 154 kB.
     pair.raw().context.restrict_binding(160 << 10);
-    for tiled in [false, true] {
-        pair.raw().context.force_tiled(tiled);
+    for tiling in TILINGS {
+        pair.raw().context.force(tiling);
         pair.agree(SUM, everything);
     }
 }

@@ -1,6 +1,6 @@
 //! Everything of a transformer layer that is not a product, and the statistics.
 
-use super::{pair, random, tensor};
+use super::{TILINGS, pair, random, tensor};
 use crate::checkpoint::{Dtype, Layout, Matrix};
 use crate::device::{AttentionShape, Segments};
 use proptest::prelude::*;
@@ -11,8 +11,8 @@ const ROUNDING: f64 = 4e-6;
 #[test]
 fn layer_norm_and_add_agree() {
     let Some(pair) = pair() else { return };
-    for tiled in [false, true] {
-        pair.raw().context.force_tiled(tiled);
+    for tiling in TILINGS {
+        pair.raw().context.force(tiling);
         proptest!(ProptestConfig::with_cases(12), |(rows in 1usize..140, cols in 1usize..300, even: bool)| {
             let cols = if even { cols.next_multiple_of(4) } else { cols };
             // A mean far from zero would cancel in a one-pass variance. One column has no variance: eps decides.
@@ -34,8 +34,8 @@ fn layer_norm_and_add_agree() {
 #[test]
 fn attention_agrees() {
     let Some(pair) = pair() else { return };
-    for tiled in [false, true] {
-        pair.raw().context.force_tiled(tiled);
+    for tiling in TILINGS {
+        pair.raw().context.force(tiling);
         let lengths = prop::collection::vec(1usize..40, 1..5);
         // Head widths are constants of the kernel: a few are enough, each compiles anew.
         let dims = prop::sample::select(vec![1usize, 6, 8, 64]);

@@ -7,10 +7,14 @@ mod shaders;
 mod solves;
 
 use super::Gpu;
+use super::context::Tiling;
 use crate::base::{CancelToken, Random};
 use crate::device::cpu::Cpu;
 use crate::device::{Device, Tensor};
 use pollster::block_on;
+
+/// Every family of kernels, whichever this machine's adapter would take.
+const TILINGS: [Tiling; 3] = [Tiling::Direct, Tiling::Tiled, Tiling::Large];
 
 /// Both devices.
 struct Pair {

@@ -1,6 +1,7 @@
 //! Linear layers, products, Grams.
 
-use super::{pair, random, tensor};
+use super::super::context::Tiling;
+use super::{TILINGS, pair, random, tensor};
 use crate::checkpoint::{Dtype, Layout, Matrix};
 use crate::device::{Activation, Op};
 use proptest::prelude::*;
@@ -22,8 +23,8 @@ const ACTIVATIONS: [Activation; 6] =
 #[test]
 fn matmul_agrees() {
     let Some(pair) = pair() else { return };
-    for tiled in [false, true] {
-        pair.raw().context.force_tiled(tiled);
+    for tiling in TILINGS {
+        pair.raw().context.force(tiling);
         proptest!(ProptestConfig::with_cases(24), |(m in 1usize..150, n in 1usize..150, k in 1usize..90, a: bool, b: bool, even: bool)| {
             // Multiples of four take the kernels with wide loads.
             let [m, n, k] = if even { [m, n, k].map(|v| v.next_multiple_of(4)) } else { [m, n, k] };
@@ -40,8 +41,9 @@ fn matmul_agrees() {
 #[test]
 fn linear_agrees_for_every_dtype_layout_and_activation() {
     let Some(pair) = pair() else { return };
-    for tiled in [false, true] {
-        pair.raw().context.force_tiled(tiled);
+    // Without the large tiles, to save time: they load through the same snippets, and the other tests have them.
+    for tiling in [Tiling::Direct, Tiling::Tiled] {
+        pair.raw().context.force(tiling);
         for dtype in [Dtype::F32, Dtype::F16, Dtype::BF16] {
             for layout in [Layout::OutIn, Layout::InOut] {
                 for (which, activation) in ACTIVATIONS.into_iter().enumerate() {
@@ -103,8 +105,8 @@ fn activations_are_sound_far_out() {
 #[test]
 fn grams_agree_are_symmetric_and_accumulate() {
     let Some(pair) = pair() else { return };
-    for tiled in [false, true] {
-        pair.raw().context.force_tiled(tiled);
+    for tiling in TILINGS {
+        pair.raw().context.force(tiling);
         for (rows, c, d) in [(1, 1, 1), (600, 37, 5), (1030, 64, 130), (33, 132, 140), (513, 160, 68)] {
             pair.agree(SUM, async |device| {
                 let x = tensor(device, rows, c, 6).await;
