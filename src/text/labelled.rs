@@ -96,6 +96,12 @@ mod tests {
     }
 
     #[test]
+    fn the_demo_sentences_are_all_read() {
+        let dev = labels(include_str!("../../www/data/sst2-dev.tsv"), None);
+        assert_eq!((dev.len(), dev.iter().filter(|(_, label)| *label == 1).count()), (872, 444));
+    }
+
+    #[test]
     fn what_lies_behind_the_limit_is_not_read() {
         assert_eq!(labels("a\t1\nbroken", Some(1)).len(), 1);
     }

@@ -18,7 +18,7 @@ import tempfile
 MODULES = tempfile.TemporaryDirectory()
 os.environ["HF_MODULES_CACHE"] = MODULES.name
 
-import reference
+import reference  # before torch: it sets the threads
 import torch
 import transformers
 from reference import DEMO, DEV
