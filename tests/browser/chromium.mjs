@@ -7,7 +7,6 @@ export const { unzipSync } = require('fflate');
 
 const FLAGS = [
   '--no-sandbox',
-  '--enable-unsafe-webgpu',
   '--disable-background-networking',
   '--disable-component-update',
   '--disable-sync',
@@ -16,10 +15,14 @@ const FLAGS = [
 ];
 
 /** The full Chromium, whose headless mode has WebGPU (SwiftShader where the machine has no GPU). */
-export function launch(flags = []) {
+export function launch({ flags = [], webgpu = true } = {}) {
+  if (webgpu) flags = ['--enable-unsafe-webgpu', ...flags];
   return chromium.launch({
     executablePath: process.env.COPPICE_CHROMIUM ?? '/usr/bin/chromium',
     headless: false,
     args: ['--headless=new', ...FLAGS, ...flags],
   });
 }
+
+/** The code of axe, which checks a page for what keeps people out. */
+export const axe = require('axe-core').source;

@@ -16,10 +16,10 @@ export const OUT = `${root}out/browser`;
  * Opens the site in a fresh browser. `requests` fills with every address that the page or its worker asks for;
  * closing fails where one of them left the page's origin, or where the page reported an error of its own.
  */
-export async function open(folder, { flags, context, expectErrors = false } = {}) {
+export async function open(folder, { flags, webgpu, context, expectErrors = false } = {}) {
   assert.ok(existsSync(`${folder}/index.html`), `${folder} is not built; run make site first`);
   const server = await serveFolder(folder);
-  const browser = await launch(flags);
+  const browser = await launch({ flags, webgpu });
   const page = await (await browser.newContext({ acceptDownloads: true, ...context })).newPage();
   const requests = [];
   const faults = [];

@@ -61,19 +61,32 @@ export interface Inspection {
   tokenizer: boolean;
 }
 
+/** How the kept weights are repaired. */
+export interface RepairRecipe {
+  reconstruction: string;
+  ridge: number;
+  error_aware: boolean;
+}
+
+export interface StructuredMethod extends RepairRecipe {
+  kind: 'structured';
+  units: string[];
+  criterion: string;
+  allocation: string;
+  ratio: number;
+}
+
+/** Keeps the units that a plan lists. */
+export interface PlanMethod extends RepairRecipe {
+  kind: 'plan';
+  plan: Plan;
+}
+
+/** What to do; see src/recipe.rs. The command reads the same. */
 export interface Recipe {
   version: 1;
   calibration: { source: string; sequences: number; length: number; seed: number };
-  method: {
-    kind: 'structured';
-    units: string[];
-    criterion: string;
-    allocation: string;
-    ratio: number;
-    reconstruction: string;
-    ridge: number;
-    error_aware: boolean;
-  };
+  method: StructuredMethod | PlanMethod;
   output: { kind: string; dtype: string; pad: boolean };
   /** What the model is compared on; the text itself is handed over beside the recipe. */
   evaluation?: { source: string; limit?: number };

@@ -17,12 +17,15 @@ export class ProgressView {
   readonly #root = byId('progress');
   readonly #bar = byId('bar') as HTMLProgressElement;
   #phase: Phase | undefined;
+  /** A run lays files out twice: to measure them, and with the report. */
+  readonly #visited = new Set<Phase>();
   #phaseStart = 0;
   #start = 0;
   #clock: ReturnType<typeof setInterval> | undefined;
 
   begin(): void {
     this.#phase = undefined;
+    this.#visited.clear();
     this.#start = performance.now();
     this.#root.hidden = false;
     this.#bar.value = 0;
@@ -45,7 +48,7 @@ export class ProgressView {
     // The first moments of a phase say little about its rate.
     byId('left').textContent =
       spent > 1 && fraction > 0.02 && fraction < 1
-        ? `about ${duration((spent * (1 - fraction)) / fraction)} left in this step`
+        ? `${duration((spent * (1 - fraction)) / fraction)} left in this step`
         : '';
   }
 
@@ -57,11 +60,11 @@ export class ProgressView {
   #enter(phase: Phase): void {
     this.#phase = phase;
     this.#phaseStart = performance.now();
-    let passed = true;
+    this.#visited.add(phase);
     for (const item of byId('phases').children) {
-      const current = item.getAttribute('data-phase') === phase;
-      if (current) passed = false;
-      item.className = current ? 'current' : passed ? 'done' : '';
+      const name = item.getAttribute('data-phase') as Phase;
+      const current = name === phase;
+      item.className = current ? 'current' : this.#visited.has(name) ? 'done' : '';
       if (current) item.setAttribute('aria-current', 'step');
       else item.removeAttribute('aria-current');
     }

@@ -82,7 +82,7 @@ export class RecipeStep {
         units,
         criterion: text('criterion'),
         allocation: text('allocation'),
-        ratio: number(text('ratio'), 'The ratio', 0, false) / 100,
+        ratio: ratio(text('ratio')),
         reconstruction: text('reconstruction'),
         ridge: number(text('ridge'), 'The ridge', 0, false),
         error_aware: text('reconstruction') === 'liar' && data.has('error_aware'),
@@ -130,6 +130,13 @@ export class RecipeStep {
   #select(name: string): HTMLSelectElement {
     return this.#form.elements.namedItem(name) as HTMLSelectElement;
   }
+}
+
+function ratio(text: string): number {
+  const percent = number(text, 'The ratio', 0, false);
+  if (percent >= 100)
+    throw new Error(`The ratio is ${percent} %, and something must stay; ask for less than 100 % in step 3.`);
+  return percent / 100;
 }
 
 function number(text: string, what: string, least: number, whole: boolean): number {

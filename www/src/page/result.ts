@@ -56,7 +56,7 @@ function comparison({ quality_before: dense, quality_after: pruned, before, afte
     'table',
     { class: 'compare', 'data-testid': 'comparison' },
     h('caption', {}, `Before and after, written as “${recipe.output.kind}”`),
-    h('thead', {}, headings(['', 'Before', 'After'])),
+    h('thead', {}, headings(['What', 'Before', 'After'])),
     h(
       'tbody',
       {},
