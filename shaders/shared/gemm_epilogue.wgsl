@@ -2,7 +2,7 @@
 fn wanted(i: u32, j: u32) -> bool {
   let inside = i < p.m && j < p.n;
   let distance = i32(j) + p.shift - i32(i);
-  return inside && ((p.flags & MIRROR) == 0u || distance >= 0);
+  return inside && ((p.flags & UPPER) == 0u || distance >= 0);
 }
 
 fn put(i: u32, j: u32, sum: f32) {
@@ -36,7 +36,7 @@ fn put_row(i: u32, j: u32, sums: vec4<f32>) {
 // Whether a tile of `rows` by `cols` elements at (i, j) has anything to compute.
 fn has_work(i: u32, j: u32, rows: i32, cols: i32) -> bool {
   let distance = i32(j) + p.shift - i32(i);
-  let below = (p.flags & MIRROR) != 0u && distance + cols <= 0;
+  let below = (p.flags & UPPER) != 0u && distance + cols <= 0;
   let above = (p.flags & LOWER) != 0u && distance >= rows;
   return i < p.m && j < p.n && !below && !above;
 }

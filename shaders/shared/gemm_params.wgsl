@@ -20,7 +20,9 @@ struct Params {
 
 const ACCUMULATE = 1u;
 const BIAS = 2u;
-// Only the upper triangle is computed, and written to both.
-const MIRROR = 4u;
+// Only what is on or above the diagonal is wanted.
+const UPPER = 4u;
 // Only what is on or below the diagonal is wanted.
 const LOWER = 8u;
+// What is stored is also stored at the mirrored place: after the last chunk of k, the others read one triangle only.
+const MIRROR = 16u;

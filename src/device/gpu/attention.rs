@@ -3,7 +3,7 @@
 use super::record::Launch;
 use super::shader::Kernel;
 use super::span::GRANULE;
-use super::{Gpu, width};
+use super::{Gpu, step, width};
 use crate::base::{Error, Result};
 use crate::device::{AttentionShape, Segments, Tensor};
 use std::ops::Range;
@@ -27,7 +27,7 @@ impl Gpu {
         for span in self.spans(n, q.cols as u64 * 4, row_cost) {
             let keys = keys(&bounds, &span);
             self.launch(Launch {
-                kernel: Kernel::new("attention.wgsl").with("WIDTH", width(head_dim)).with("HEAD_DIM", head_dim),
+                kernel: Kernel::new("attention.wgsl").with("WIDTH", width(head_dim)).with("LENGTH", head_dim / step(head_dim)),
                 storage: &[
                     self.window(q, span.clone())?,
                     self.window(k, keys.clone())?,

@@ -164,6 +164,7 @@ impl Gpu {
         flags |= u32::from(job.bias.is_some() && last) << 1;
         flags |= u32::from(job.part == Part::Symmetric) << 2;
         flags |= u32::from(job.part == Part::Lower) << 3;
+        flags |= u32::from(job.part == Part::Symmetric && last) << 4;
         let (c, c0, mirror0) = if job.part == Part::Symmetric {
             let c = self.part(job.c.buffer, 0, (job.c.first + job.m * job.c.stride) as u64 * 4)?;
             (c, job.c.first + rows.start * job.c.stride + cols.start, job.c.first + cols.start * job.c.stride + rows.start)

@@ -147,7 +147,7 @@ pub(super) fn every_kernel() -> Vec<Kernel> {
         for file in ["add.wgsl", "column_stats.wgsl", "dot.wgsl", "layer_norm.wgsl", "layer_norm_tiled.wgsl"] {
             kernels.push(Kernel::new(file).with("WIDTH", width));
         }
-        kernels.push(Kernel::new("attention.wgsl").with("WIDTH", width).with("HEAD_DIM", 64));
+        kernels.push(Kernel::new("attention.wgsl").with("WIDTH", width).with("LENGTH", 16));
         for dtype in ["f32", "f16", "bf16"] {
             kernels.push(Kernel::new("embed.wgsl").with("TABLE", format!("{dtype}_{width}")));
             for a_order in ["k_inner", "k_outer"] {

@@ -10,8 +10,8 @@ use crate::device::{Op, Solution, Tensor};
 
 /// Pivots of the equilibrated matrix below this are rounding noise; as in cholesky_block.wgsl.
 const TINY: f64 = 1e-6;
-/// Each step takes back most of what the factorisation rounded away; more than two gain nothing in f32.
-const REFINEMENTS: usize = 2;
+/// One step takes back most of what the factorisation rounded away; with residuals in f32, more gain little.
+const REFINEMENTS: usize = 1;
 /// Products of a residual that are summed in registers.
 const CHUNK: usize = 512;
 
