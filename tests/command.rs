@@ -146,6 +146,20 @@ fn the_plan_of_a_job_reproduces_it() {
 }
 
 #[test]
+fn another_dtype_holds_for_every_tensor() {
+    let bench = Bench::new();
+    let method = r#"{"kind": "structured", "units": ["heads", "neurons"], "ratio": 0.3, "reconstruction": "none"}"#;
+    for (dtype, expected) in [("f32", safetensors::Dtype::F32), ("bf16", safetensors::Dtype::BF16)] {
+        let done = bench.prune(MODEL, method, &format!(r#"{{"kind": "sliced", "dtype": "{dtype}"}}"#));
+        assert!(done.status.success(), "{}", text(&done.stderr));
+        let bytes = std::fs::read(bench.path("out/model.safetensors")).expect("read");
+        let file = safetensors::SafeTensors::deserialize(&bytes).expect("read");
+        assert!(file.tensors().iter().all(|(_, tensor)| tensor.dtype() == expected), "not all of {dtype}");
+        std::fs::remove_dir_all(bench.path("out")).expect("removed");
+    }
+}
+
+#[test]
 fn ratio_zero_gives_back_every_byte() {
     let bench = Bench::new();
     let done = bench.prune(MODEL, r#"{"kind": "structured", "ratio": 0}"#, STOCK);

@@ -1,7 +1,7 @@
 //! The weights of a block on the host, in the bits of the file: what is read, sliced, repaired and written.
 
 use crate::base::{Error, Result};
-use crate::checkpoint::{Checkpoint, Layout, Matrix};
+use crate::checkpoint::{Checkpoint, Dtype, Layout, Matrix, decode, encode};
 use crate::model::{Layer, Linear};
 
 /// A linear layer on the host.
@@ -33,10 +33,33 @@ impl HostLinear {
         Self { weight: self.weight.keep_inputs(indices), bias: self.bias.clone() }
     }
 
+    /// The layer in other dtypes: `dtype` gives the one for each that a tensor has.
+    ///
+    /// # Errors
+    /// A value does not fit; the message names the dtypes.
+    pub fn converted(&self, dtype: impl Fn(Dtype) -> Dtype) -> Result<Self> {
+        let convert = |matrix: &Matrix| -> Result<Matrix> {
+            let wanted = dtype(matrix.dtype);
+            if wanted == matrix.dtype {
+                return Ok(matrix.clone());
+            }
+            let encoded = encode(wanted, &decode(matrix.dtype, &matrix.bytes)?);
+            if encoded.overflowed > 0 {
+                return Err(Error::recipe(format!(
+                    "{} weights are too large for output.dtype {}; choose bf16, f32 or same.",
+                    encoded.overflowed,
+                    wanted.name().to_lowercase()
+                )));
+            }
+            Ok(Matrix { dtype: wanted, bytes: encoded.bytes, ..matrix.clone() })
+        };
+        Ok(Self { weight: convert(&self.weight)?, bias: self.bias.as_ref().map(convert).transpose()? })
+    }
+
     /// Values of the bias, zeros where there is none.
     pub fn bias_values(&self) -> Result<Vec<f32>> {
         match &self.bias {
-            Some(bias) => crate::checkpoint::decode(bias.dtype, &bias.bytes),
+            Some(bias) => decode(bias.dtype, &bias.bytes),
             None => Ok(vec![0.0; self.weight.outputs()]),
         }
     }
@@ -103,5 +126,17 @@ impl HostLayer {
             ffn_input: self.ffn_input.keep_outputs(neurons),
             ffn_output: self.ffn_output.keep_inputs(neurons),
         }
+    }
+
+    /// The block in other dtypes, as [`HostLinear::converted`].
+    pub fn converted(&self, dtype: impl Fn(Dtype) -> Dtype + Copy) -> Result<Self> {
+        Ok(Self {
+            query: self.query.converted(dtype)?,
+            key: self.key.converted(dtype)?,
+            value: self.value.converted(dtype)?,
+            attention_output: self.attention_output.converted(dtype)?,
+            ffn_input: self.ffn_input.converted(dtype)?,
+            ffn_output: self.ffn_output.converted(dtype)?,
+        })
     }
 }

@@ -45,7 +45,7 @@ impl SecondPass<'_> {
             let mut outcome = LayerOutcome::new(layer, kept);
             if outcome.removes() {
                 let dense = HostLayer::read(&self.model.checkpoint, layer).await?;
-                let mut pruned = dense.keep(&channels(&kept.heads, layer.head_dim), &kept.neurons);
+                let mut pruned = self.pruned(layer, kept, &dense)?;
                 for unit in Unit::ALL {
                     if kept.kept(unit).len() < layer.units(unit) {
                         let problems = self.plain_problems(index, layer, unit, &dense, kept).await?;
@@ -73,7 +73,7 @@ impl SecondPass<'_> {
             let kept = &self.plan.layers[index];
             let mut outcome = LayerOutcome::new(layer, kept);
             let host = HostLayer::read(&model.checkpoint, layer).await?;
-            let mut pruned = host.keep(&channels(&kept.heads, layer.head_dim), &kept.neurons);
+            let mut pruned = self.pruned(layer, kept, &host)?;
             let dense = Block::upload(device, &model.checkpoint, &model.architecture, layer, &host).await?;
             let mut student = Block::upload(device, &model.checkpoint, &model.architecture, layer, &pruned).await?;
             for unit in Unit::ALL {
@@ -127,6 +127,12 @@ impl SecondPass<'_> {
             device.finish().await?;
         }
         Ok((changed, outcomes))
+    }
+
+    /// The block with what the plan keeps, in the dtypes that will be written.
+    fn pruned(&self, layer: &Layer, kept: &LayerPlan, dense: &HostLayer) -> Result<HostLayer> {
+        let kept = dense.keep(&channels(&kept.heads, layer.head_dim), &kept.neurons);
+        kept.converted(|own| output_dtype(&self.recipe.output, own))
     }
 
     fn report(&self, layer: usize, step: usize, steps: usize) {
