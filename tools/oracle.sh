@@ -71,6 +71,17 @@ device_checks() {
   done
 }
 
+# What the browser tests left in out/browser/: WebGPU in Chromium, judged by stock Transformers.
+browser_checks() {
+  local left=out/browser
+  if [ ! -f "$left/gpu-sliced-liar.logits.json" ]; then
+    echo "left out: the browser's models and logits, since $left/ has none; run the suite browser first"
+    return
+  fi
+  check "browser gpu: bert-sst2: logits of stock Transformers" "$python" $oracle/check_logits.py "$model" "$left/gpu-dense.logits.json" --data "$dev" --rows "$1" || true
+  check "browser gpu: downloaded model: loads and answers in stock Transformers" "$python" $oracle/check_export.py "$left/gpu-sliced-liar" "$left/gpu-sliced-liar.logits.json" --data "$dev" || true
+}
+
 rm -rf "$out"
 mkdir -p "$out"
 for script in check_logits check_export liar; do
@@ -83,6 +94,9 @@ device_checks cpu
 if [ "${1:-}" = --full ]; then
   need_vulkan
   device_checks gpu
+  browser_checks 872
+else
+  browser_checks 100
 fi
 
 printf '%d passed, %d failed\n' "$passed" "$failed"

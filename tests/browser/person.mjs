@@ -27,7 +27,7 @@ export async function pickFiles(page, folder) {
 export async function facts(page) {
   const region = page.getByTestId('model-facts');
   await region.getByText('Architecture').waitFor({ timeout: 30_000 });
-  return region.innerText();
+  return (await region.innerText()).replaceAll('\u00a0', ' ');
 }
 
 /** Fills the recipe; `undefined` leaves a field as it is. */

@@ -2,14 +2,11 @@ import type { PruneResult } from '../lib/coppice.ts';
 import { h, svg } from './dom.ts';
 import { count, percent } from './format.ts';
 
-/** Sizes in the drawing's own units; CSS scales it to the page. */
+/** Sizes in the drawings' own units; CSS scales them to the page. */
 const ROW = 26;
 const BAR = 14;
 const LABEL = 64;
-const HEADS = 250;
-const GAP = 24;
-const NEURONS = 250;
-const WIDTH = LABEL + HEADS + GAP + NEURONS;
+const FIELD = 256;
 const TOP = 22;
 
 /** Units of one kind in one layer: the kept ones, of how many. */
@@ -33,37 +30,55 @@ export function keptLayers({ report, plan }: PruneResult): KeptLayer[] {
 }
 
 /** Which heads stay (one cell a head) and what share of neurons stays, layer by layer. */
-export function drawKept(layers: readonly KeptLayer[]): SVGElement {
-  const height = TOP + layers.length * ROW;
-  const rows = layers.flatMap((layer, index) => drawLayer(layer, index, TOP + index * ROW));
+export function drawKept(layers: readonly KeptLayer[]): HTMLElement {
+  return h(
+    'div',
+    { class: 'charts', 'aria-hidden': 'true' },
+    draw(
+      'Heads',
+      layers.map(({ heads }) => heads),
+      cells,
+    ),
+    draw(
+      'Neurons',
+      layers.map(({ neurons }) => neurons),
+      bar,
+    ),
+  );
+}
+
+type Marks = (units: Units, y: number) => SVGElement[];
+
+function draw(title: string, layers: readonly Units[], marks: Marks): SVGElement {
+  const rows = layers.flatMap((units, index) => {
+    const y = TOP + index * ROW;
+    return [svg('text', { x: 0, y: y + 12 }, `Layer ${index + 1}`), ...marks(units, y + 1)];
+  });
   return svg(
     'svg',
-    { viewBox: `0 0 ${WIDTH} ${height}`, class: 'chart', 'aria-hidden': 'true' },
-    svg('text', { x: LABEL, y: 12, class: 'axis' }, 'Heads'),
-    svg('text', { x: LABEL + HEADS + GAP, y: 12, class: 'axis' }, 'Neurons'),
+    { viewBox: `0 0 ${LABEL + FIELD} ${TOP + layers.length * ROW}`, class: 'chart' },
+    svg('text', { x: LABEL, y: 12, class: 'axis' }, title),
     ...rows,
   );
 }
 
-function drawLayer({ heads, neurons }: KeptLayer, index: number, y: number): SVGElement[] {
-  const label = svg('text', { x: 0, y: y + 12, class: 'label' }, `Layer ${index + 1}`);
-  const kept = new Set(heads.kept);
-  const pitch = HEADS / heads.of;
-  const cells = Array.from({ length: heads.of }, (_, head) =>
-    svg('rect', {
-      x: LABEL + head * pitch + 1,
-      y: y + 1,
-      width: Math.max(pitch - 2, 1),
-      height: BAR,
-      rx: 2,
-      class: kept.has(head) ? 'kept' : 'gone',
-    }),
-  );
-  const x = LABEL + HEADS + GAP;
-  const share = neurons.of > 0 ? neurons.kept.length / neurons.of : 0;
-  const all = svg('rect', { x, y: y + 1, width: NEURONS, height: BAR, rx: 2, class: 'gone' });
-  const stays = svg('rect', { x, y: y + 1, width: NEURONS * share, height: BAR, rx: 2, class: 'kept' });
-  return [label, ...cells, all, stays];
+/** One cell a unit: which ones stay. */
+function cells({ kept, of }: Units, y: number): SVGElement[] {
+  const stays = new Set(kept);
+  const pitch = FIELD / of;
+  return Array.from({ length: of }, (_, unit) => {
+    const place = { x: LABEL + unit * pitch + 1, y, width: Math.max(pitch - 2, 1), height: BAR, rx: 2 };
+    return svg('rect', { ...place, class: stays.has(unit) ? 'kept' : 'gone' });
+  });
+}
+
+/** One bar: what share stays. */
+function bar({ kept, of }: Units, y: number): SVGElement[] {
+  const place = { x: LABEL, y, height: BAR, rx: 2 };
+  return [
+    svg('rect', { ...place, width: FIELD, class: 'gone' }),
+    svg('rect', { ...place, width: (FIELD * kept.length) / Math.max(of, 1), class: 'kept' }),
+  ];
 }
 
 /** The same figures as a table. */

@@ -1,3 +1,6 @@
+/** Keeps a number and its unit on one line. */
+const GAP = '\u00a0';
+
 const whole = new Intl.NumberFormat('en');
 
 export function count(value: number): string {
@@ -7,11 +10,11 @@ export function count(value: number): string {
 /** 16.7 M, 1.10 B, 950. */
 export function short(value: number): string {
   for (const [size, letter] of [
-    [1e9, ' B'],
-    [1e6, ' M'],
-    [1e3, ' k'],
+    [1e9, 'B'],
+    [1e6, 'M'],
+    [1e3, 'k'],
   ] as const) {
-    if (value >= size) return (value / size).toPrecision(3) + letter;
+    if (value >= size) return (value / size).toPrecision(3) + GAP + letter;
   }
   return whole.format(value);
 }
@@ -23,18 +26,18 @@ export function bytes(value: number): string {
     [1e6, 'MB'],
     [1e3, 'kB'],
   ] as const) {
-    if (value >= size) return `${(value / size).toPrecision(3)} ${unit}`;
+    if (value >= size) return (value / size).toPrecision(3) + GAP + unit;
   }
-  return `${value} bytes`;
+  return `${value}${GAP}bytes`;
 }
 
 export function percent(share: number, digits = 1): string {
-  return `${(share * 100).toFixed(digits)} %`;
+  return `${(share * 100).toFixed(digits)}${GAP}%`;
 }
 
 export function duration(seconds: number): string {
-  if (seconds < 1) return 'less than a second';
-  if (seconds < 90) return `${Math.round(seconds)} s`;
+  if (seconds < 1) return `1${GAP}s`;
+  if (seconds < 90) return `${Math.round(seconds)}${GAP}s`;
   const minutes = Math.floor(seconds / 60);
   return minutes < 90 ? `${minutes} min ${Math.round(seconds % 60)} s` : `${(minutes / 60).toFixed(1)} h`;
 }

@@ -46,10 +46,8 @@ export class ProgressView {
     byId('now').textContent = title + where;
     const spent = (performance.now() - this.#phaseStart) / 1000;
     // The first moments of a phase say little about its rate.
-    byId('left').textContent =
-      spent > 1 && fraction > 0.02 && fraction < 1
-        ? `${duration((spent * (1 - fraction)) / fraction)} left in this step`
-        : '';
+    const known = spent > 1 && fraction > 0.02 && fraction < 1;
+    byId('left').textContent = known ? `about ${duration((spent * (1 - fraction)) / fraction)} left in this step` : '';
   }
 
   end(): void {
