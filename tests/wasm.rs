@@ -1,6 +1,7 @@
 //! What only a wasm build can show: the core on wasm32, in Node instead of a worker (`tools/wasm.sh test`).
 //! On any other target this file is empty.
 #![cfg(target_arch = "wasm32")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, and Clippy does not know these functions as tests")]
 
 use coppice::base::{CancelToken, Random};
 use coppice::checkpoint::{BlobSource, ByteSource, Checkpoint, Folder, Layout, MemorySource, Source};
