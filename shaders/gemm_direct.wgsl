@@ -1,4 +1,4 @@
-// Matrix product for software adapters: 4 x 4 outputs a thread, straight from memory. Such adapters run the threads of a
+// Matrix product for software adapters: 8 x 4 outputs a thread, straight from memory. Such adapters run the threads of a
 // workgroup one after another, so a barrier costs more than the loads that it would save.
 #include "shared/gemm_params.wgsl"
 #include "shared/load_{{A}}.wgsl" NAME=a BINDING=0
@@ -13,36 +13,42 @@
 
 @compute @workgroup_size(8, 8)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-  let i = id.y * 4u;
+  let i = id.y * 8u;
   let j = id.x * 4u;
-  if (!has_work(i, j, 4, 4)) {
+  if (!has_work(i, j, 8, 4)) {
     return;
   }
-  let a_first = a_start(i);
   let b_first = b_start(j);
-  var r0 = vec4<f32>();
-  var r1 = vec4<f32>();
-  var r2 = vec4<f32>();
-  var r3 = vec4<f32>();
+#for Q 0..2
+  let a_first{{Q}} = a_start(i + {{Q}}u * 4u);
+  var x{{Q}} = vec4<f32>();
+  var y{{Q}} = vec4<f32>();
+  var z{{Q}} = vec4<f32>();
+  var w{{Q}} = vec4<f32>();
+#end
   let whole = p.k & ~3u;
   for (var k = 0u; k < whole; k += 4u) {
-    let x = a_block(a_first, k);
-    let y = b_block(b_first, k);
-    r0 += x[0].x * y[0] + x[1].x * y[1] + x[2].x * y[2] + x[3].x * y[3];
-    r1 += x[0].y * y[0] + x[1].y * y[1] + x[2].y * y[2] + x[3].y * y[3];
-    r2 += x[0].z * y[0] + x[1].z * y[1] + x[2].z * y[2] + x[3].z * y[3];
-    r3 += x[0].w * y[0] + x[1].w * y[1] + x[2].w * y[2] + x[3].w * y[3];
+    let b = b_block(b_first, k);
+#for Q 0..2
+    let a{{Q}} = a_block(a_first{{Q}}, k);
+    x{{Q}} += a{{Q}}[0].x * b[0] + a{{Q}}[1].x * b[1] + a{{Q}}[2].x * b[2] + a{{Q}}[3].x * b[3];
+    y{{Q}} += a{{Q}}[0].y * b[0] + a{{Q}}[1].y * b[1] + a{{Q}}[2].y * b[2] + a{{Q}}[3].y * b[3];
+    z{{Q}} += a{{Q}}[0].z * b[0] + a{{Q}}[1].z * b[1] + a{{Q}}[2].z * b[2] + a{{Q}}[3].z * b[3];
+    w{{Q}} += a{{Q}}[0].w * b[0] + a{{Q}}[1].w * b[1] + a{{Q}}[2].w * b[2] + a{{Q}}[3].w * b[3];
+#end
   }
   for (var k = whole; k < p.k; k++) {
-    let x = a_slice(a_first, k);
-    let y = b_slice(b_first, k);
-    r0 += x.x * y;
-    r1 += x.y * y;
-    r2 += x.z * y;
-    r3 += x.w * y;
+    let b = b_slice(b_first, k);
+#for Q 0..2
+    let a{{Q}} = a_slice(a_first{{Q}}, k);
+    x{{Q}} += a{{Q}}.x * b;
+    y{{Q}} += a{{Q}}.y * b;
+    z{{Q}} += a{{Q}}.z * b;
+    w{{Q}} += a{{Q}}.w * b;
+#end
   }
-  put_row(i, j, r0);
-  put_row(i + 1u, j, r1);
-  put_row(i + 2u, j, r2);
-  put_row(i + 3u, j, r3);
+  var rows = array<vec4<f32>, 8>(x0, y0, z0, w0, x1, y1, z1, w1);
+  for (var r = 0u; r < 8u; r++) {
+    put_row(i + r, j, rows[r]);
+  }
 }

@@ -190,7 +190,7 @@ impl Gpu {
             job.alpha.to_bits(),
             (cols.start as i32 - rows.start as i32) as u32,
         ];
-        let (kernel, tile) = self.gemm_kernel(rows.len(), cols.len());
+        let (kernel, [high, wide]) = self.gemm_kernel(rows.len(), cols.len());
         let kernel = kernel
             .with("A", load(&job.a, a0))
             .with("B", load(&job.b, b0))
@@ -201,22 +201,22 @@ impl Gpu {
             kernel,
             storage: &[a, b, Window::from(bias), c],
             params: &params,
-            groups: [cols.len().div_ceil(tile), rows.len().div_ceil(tile)],
+            groups: [cols.len().div_ceil(wide), rows.len().div_ceil(high)],
             cost: share * rows.len() as f64 * cols.len() as f64 * (ks.len() + 4) as f64,
         })
         .await
     }
 
     /// The kernel for a result of this size, and the rows and columns of one of its workgroups.
-    fn gemm_kernel(&self, rows: usize, cols: usize) -> (Kernel, usize) {
+    fn gemm_kernel(&self, rows: usize, cols: usize) -> (Kernel, [usize; 2]) {
         let small = match self.context.tiling() {
-            Tiling::Direct => return (Kernel::new("gemm_direct.wgsl"), 32),
+            Tiling::Direct => return (Kernel::new("gemm_direct.wgsl"), [64, 32]),
             Tiling::Tiled => rows.div_ceil(128) * cols.div_ceil(128) < SMALL,
             #[cfg(test)]
             Tiling::Large => false,
         };
         let (quads, tile) = if small { (1, 64) } else { (2, 128) };
-        (Kernel::new("gemm_tiled.wgsl").with("QUADS", quads).with("COLS", quads), tile)
+        (Kernel::new("gemm_tiled.wgsl").with("QUADS", quads).with("COLS", quads), [tile, tile])
     }
 
     /// The binding that holds op(operand)[rows, cols], and the index of its first element in it.
