@@ -92,7 +92,7 @@ browser_checks() {
 
 rm -rf "$out"
 mkdir -p "$out"
-for script in check_logits check_export liar; do
+for script in check_logits check_export check_decoder liar; do
   check "$script finds what it must" "$python" "$oracle/$script.py" --self-test || true
 done
 # The recipes calibrate on these 512 sentences, all of them, so that the oracle knows the sequences without our sampling.

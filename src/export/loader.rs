@@ -15,21 +15,45 @@ pub(super) struct Loader {
     classes: &'static [(&'static str, &'static str)],
 }
 
-const LOADERS: &[Loader] = &[Loader {
-    family: "bert",
-    source: include_str!("loaders/modeling_coppice_bert.py"),
-    classes: &[
-        ("AutoConfig", "CoppiceBertConfig"),
-        ("AutoModel", "CoppiceBertModel"),
-        ("AutoModelForSequenceClassification", "CoppiceBertForSequenceClassification"),
-        ("AutoModelForMaskedLM", "CoppiceBertForMaskedLM"),
-        ("AutoModelForPreTraining", "CoppiceBertForPreTraining"),
-        ("AutoModelForNextSentencePrediction", "CoppiceBertForNextSentencePrediction"),
-        ("AutoModelForTokenClassification", "CoppiceBertForTokenClassification"),
-        ("AutoModelForQuestionAnswering", "CoppiceBertForQuestionAnswering"),
-        ("AutoModelForMultipleChoice", "CoppiceBertForMultipleChoice"),
-    ],
-}];
+const LOADERS: &[Loader] = &[
+    Loader {
+        family: "bert",
+        source: include_str!("loaders/modeling_coppice_bert.py"),
+        classes: &[
+            ("AutoConfig", "CoppiceBertConfig"),
+            ("AutoModel", "CoppiceBertModel"),
+            ("AutoModelForSequenceClassification", "CoppiceBertForSequenceClassification"),
+            ("AutoModelForMaskedLM", "CoppiceBertForMaskedLM"),
+            ("AutoModelForPreTraining", "CoppiceBertForPreTraining"),
+            ("AutoModelForNextSentencePrediction", "CoppiceBertForNextSentencePrediction"),
+            ("AutoModelForTokenClassification", "CoppiceBertForTokenClassification"),
+            ("AutoModelForQuestionAnswering", "CoppiceBertForQuestionAnswering"),
+            ("AutoModelForMultipleChoice", "CoppiceBertForMultipleChoice"),
+        ],
+    },
+    Loader {
+        family: "gpt2",
+        source: include_str!("loaders/modeling_coppice_gpt2.py"),
+        classes: &[
+            ("AutoConfig", "CoppiceGPT2Config"),
+            ("AutoModel", "CoppiceGPT2Model"),
+            ("AutoModelForCausalLM", "CoppiceGPT2LMHeadModel"),
+            ("AutoModelForSequenceClassification", "CoppiceGPT2ForSequenceClassification"),
+            ("AutoModelForTokenClassification", "CoppiceGPT2ForTokenClassification"),
+            ("AutoModelForQuestionAnswering", "CoppiceGPT2ForQuestionAnswering"),
+        ],
+    },
+    Loader {
+        family: "llama",
+        source: include_str!("loaders/modeling_coppice_llama.py"),
+        classes: &[
+            ("AutoConfig", "CoppiceLlamaConfig"),
+            ("AutoModel", "CoppiceLlamaModel"),
+            ("AutoModelForCausalLM", "CoppiceLlamaForCausalLM"),
+            ("AutoModelForSequenceClassification", "CoppiceLlamaForSequenceClassification"),
+        ],
+    },
+];
 
 /// The loader of a family.
 ///

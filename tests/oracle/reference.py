@@ -74,6 +74,8 @@ def read_sentences(path):
 def model_class(folder):
     """The automatic class that a config's architecture asks for."""
     name = (read_json(pathlib.Path(folder) / "config.json").get("architectures") or ["BertModel"])[0]
+    if name.endswith("LMHeadModel"):
+        return transformers.AutoModelForCausalLM
     for suffix in ("ForSequenceClassification", "ForMaskedLM", "ForCausalLM"):
         if suffix in name:
             return getattr(transformers, f"AutoModel{suffix}")
