@@ -9,7 +9,7 @@ mod model;
 mod repair;
 mod report;
 
-pub use evaluation::{Evaluation, Measure, Task, evaluate};
+pub use evaluation::{Evaluation, Measure, Scope, Task, evaluate};
 pub use inspection::{Inspection, inspect};
 pub use model::Model;
 pub use report::Report;
@@ -20,12 +20,12 @@ use crate::calibrate::{Calibration, Needs, Statistics, dense_pass};
 use crate::checkpoint::{Checkpoint, Folder, OutputFile, Scratch, folder_of};
 use crate::device::Device;
 use crate::evaluate::{Size, batch_tokens};
-use crate::export::{Artifacts, assemble, check_plan, check_request};
+use crate::export::{Artifacts, OutputKind, OutputOptions, assemble, check_plan, check_request};
 use crate::forward::HostLayer;
 use crate::model::Unit;
 use crate::recipe::{Method, Recipe, Structured, needs};
 use crate::score::Site;
-use crate::text::{CalibrationUsed, calibration_lines};
+use crate::text::{CalibrationUsed, calibration_lines, calibration_windows};
 use repair::SecondPass;
 use report::{Findings, Seconds, Sizes, card};
 
@@ -72,7 +72,7 @@ pub async fn prune(
     let mut seconds = Seconds::default();
 
     let clock = Instant::now();
-    let before = evaluation.run(device, run, Phase::EvaluateDense, &model).await?;
+    let before = evaluation.run(device, run, Phase::EvaluateDense, &model, None).await?;
     seconds.evaluate_dense = clock.elapsed().as_secs_f64();
 
     // Pass 1 and the plan.
@@ -91,7 +91,7 @@ pub async fn prune(
     let clock = Instant::now();
     let (plan, close_calls) = match (&recipe.method, given) {
         (_, Some(plan)) => (plan, Vec::new()),
-        (Method::Structured(method), None) => decide(device, run, &model, method, &statistics).await?,
+        (Method::Structured(method), None) => decide(device, run, &model, method, &recipe.output, &statistics).await?,
         (Method::Plan(_), None) => return Err(Error::internal("a plan recipe without its plan")),
     };
     check_plan(&model.architecture, &plan, &recipe.output)?;
@@ -127,7 +127,7 @@ pub async fn prune(
     let after = match &before {
         Some(before) => {
             let student = Model::open(&draft).await?;
-            evaluation.run(device, run, Phase::EvaluatePruned, &student).await?.map(|after| after.compared(before))
+            evaluation.run(device, run, Phase::EvaluatePruned, &student, Some(&model)).await?.map(|after| after.compared(before))
         }
         None => None,
     };
@@ -164,15 +164,16 @@ fn check(recipe: &Recipe, model: &Model, given: Option<&Plan>) -> Result<()> {
                 return Ok(());
             }
             check_request(&model.architecture, &method.units, &recipe.output)?;
-            method.allocation()?.check(&request(model, method))
+            method.allocation()?.check(&request(model, method, &recipe.output))
         }
         (Method::Plan(_), Some(plan)) => check_plan(&model.architecture, plan, &recipe.output),
         (Method::Plan(_), None) => Ok(()),
     }
 }
 
-fn request<'a>(model: &'a Model, method: &'a Structured) -> Request<'a> {
-    Request { architecture: &model.architecture, units: &method.units, ratio: method.ratio }
+fn request<'a>(model: &'a Model, method: &'a Structured, output: &OutputOptions) -> Request<'a> {
+    let stock = output.kind == OutputKind::Stock && !output.pad;
+    Request { architecture: &model.architecture, units: &method.units, ratio: method.ratio, stock }
 }
 
 /// A ratio of 0, or a plan that keeps all: everything is copied.
@@ -204,12 +205,23 @@ async fn calibration(device: &Device, model: &Model, recipe: &Recipe, inputs: &I
     let text = inputs.calibration.as_deref().ok_or_else(|| {
         Error::recipe("This method looks at what the model computes, so it needs a calibration text; name one in calibration.source.")
     })?;
-    let drawn = calibration_lines(text, &model.tokenizer().await?, &recipe.calibration, model.architecture.positions)?;
+    let (tokenizer, architecture) = (model.tokenizer().await?, &model.architecture);
+    let drawn = match architecture.causal {
+        true => calibration_windows(text, &tokenizer, &recipe.calibration, architecture.positions, architecture.bos)?,
+        false => calibration_lines(text, &tokenizer, &recipe.calibration, architecture.positions)?,
+    };
     Ok((Calibration::new(&drawn.sequences, batch_tokens(device)), Some(drawn.used)))
 }
 
 /// Scores and allocation.
-async fn decide(device: &Device, run: &Run, model: &Model, method: &Structured, statistics: &Statistics) -> Result<(Plan, Vec<CloseCall>)> {
+async fn decide(
+    device: &Device,
+    run: &Run,
+    model: &Model,
+    method: &Structured,
+    output: &OutputOptions,
+    statistics: &Statistics,
+) -> Result<(Plan, Vec<CloseCall>)> {
     if method.ratio == 0.0 {
         return Ok((Plan::dense(&model.architecture), Vec::new()));
     }
@@ -227,7 +239,7 @@ async fn decide(device: &Device, run: &Run, model: &Model, method: &Structured, 
         }
         scores.push(of_layer);
     }
-    method.allocation()?.plan(&request(model, method), &scores)
+    method.allocation()?.plan(&request(model, method, output), &scores)
 }
 
 fn text_of(value: &impl serde::Serialize) -> Result<String> {

@@ -103,9 +103,12 @@ pub struct EvaluationOptions {
     /// Path of the labelled data, relative to the recipe; the page is handed the data itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
-    /// Most examples to use.
+    /// Most examples to use; tokens, for a decoder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
+    /// Tokens in a window, for a decoder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window: Option<usize>,
 }
 
 impl Recipe {

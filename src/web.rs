@@ -116,7 +116,7 @@ impl Engine {
         let folder = folder(&files).map_err(thrown)?;
         let (device, run) = self.begin(on_progress).map_err(thrown)?;
         let limit = options.limit().map(|limit| limit as usize);
-        let evaluated = job::evaluate(&device, &run, &folder, task, &options.data(), limit).await;
+        let evaluated = job::evaluate(&device, &run, &folder, task, &options.data(), job::Scope { limit, window: None }).await;
         self.device.set(Some(device));
         let (evaluation, values, width) = evaluated.map_err(thrown)?;
         let result = plain(&evaluation)?;

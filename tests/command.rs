@@ -230,3 +230,72 @@ fn labels_outside_of_the_model_are_named() {
     std::fs::write(bench.path("dev.tsv"), "fine\t1\nodd\t7\n").expect("written");
     bench.refused(MODEL, NEURONS, STOCK, &["2", "7"]);
 }
+
+/// The stories model of a family, and a recipe's texts from its folder.
+fn stories(family: &str) -> (String, String) {
+    let model = format!("{}/www/models/{family}-stories", env!("CARGO_MANIFEST_DIR"));
+    (model.clone(), format!("{model}/valid.txt"))
+}
+
+fn perplexity(model: &str, text_file: &str) -> serde_json::Value {
+    let done = coppice(&[
+        "eval",
+        model,
+        "--task",
+        "perplexity",
+        "--data",
+        text_file,
+        "--window",
+        "128",
+        "--limit",
+        "2000",
+        "--device",
+        "cpu",
+        "--json",
+    ]);
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    serde_json::from_slice(&done.stdout).expect("JSON")
+}
+
+#[test]
+fn decoders_are_pruned_and_measured() {
+    let bench = Bench::new();
+    for (family, units, fields) in [("gpt2", r#"["neurons"]"#, "n_inner"), ("llama", r#"["heads", "neurons"]"#, "attention_bias")] {
+        let (model, valid) = stories(family);
+        let dense = perplexity(&model, &valid);
+        assert_eq!(dense["window"], 128);
+        // Windows of 128 tokens that begin with BOS take 127 of the stream; each predicts 127.
+        assert_eq!(dense["tokens"], 2000 / 127 * 127);
+        let text_of_calibration = std::fs::read_to_string(format!("{model}/calibration.txt")).expect("read");
+        std::fs::write(bench.path("train.tsv"), text_of_calibration.chars().take(20_000).collect::<String>()).expect("written");
+        std::fs::copy(&valid, bench.path("valid.txt")).expect("copied");
+        let recipe = format!(
+            r#"{{"version": 1, "calibration": {{"source": "train.tsv", "sequences": 24, "length": 128}},
+                "method": {{"kind": "structured", "units": {units}, "ratio": 0.2}},
+                "evaluation": {{"source": "valid.txt", "limit": 2000, "window": 128}}}}"#
+        );
+        std::fs::write(bench.path("recipe.json"), recipe).expect("written");
+        let out = bench.path(family);
+        let done = coppice(&["prune", &model, "--recipe", &bench.path("recipe.json"), "--out", &out, "--device", "cpu"]);
+        assert!(done.status.success(), "{}", text(&done.stderr));
+        let report: serde_json::Value = serde_json::from_slice(&std::fs::read(format!("{out}/report.json")).expect("read")).expect("JSON");
+        let after = &report["quality_after"];
+        assert_eq!(report["quality_before"]["perplexity"], dense["perplexity"]);
+        assert!(after["kl"].as_f64().expect("a divergence") > 0.0);
+        let config = std::fs::read_to_string(format!("{out}/config.json")).expect("read");
+        assert!(config.contains(fields));
+        // What was measured is what was written.
+        let again = perplexity(&out, &valid)["perplexity"].as_f64().expect("a perplexity");
+        assert!((again / after["perplexity"].as_f64().expect("a perplexity") - 1.0).abs() < 1e-6);
+        assert!(again < 2.0 * dense["perplexity"].as_f64().expect("a perplexity"), "{family}: {again}");
+    }
+}
+
+#[test]
+fn what_a_decoder_config_cannot_say_is_refused() {
+    let bench = Bench::new();
+    let heads = r#"{"kind": "structured", "units": ["heads", "neurons"], "ratio": 0.3}"#;
+    bench.refused(&stories("gpt2").0, heads, STOCK, &["heads", "gpt2", "pad"]);
+    std::fs::write(bench.path("dev.tsv"), "short").expect("written");
+    bench.refused(&stories("llama").0, heads, STOCK, &["evaluation", "tokens", "window"]);
+}

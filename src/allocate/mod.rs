@@ -22,6 +22,8 @@ pub struct Request<'a> {
     pub units: &'a [Unit],
     /// Share of the blocks' linear parameters to remove.
     pub ratio: f64,
+    /// Whether head counts must be such that a stock config can say them.
+    pub stock: bool,
 }
 
 /// Units to keep in a layer: heads and neurons.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LayerPlan {
-    /// Kept heads.
+    /// Kept heads; kept key/value heads, each with the query heads that read it, under grouped-query attention.
     pub heads: Vec<u32>,
     /// Kept FFN neurons.
     pub neurons: Vec<u32>,
@@ -46,7 +46,11 @@ impl Plan {
     /// The plan that keeps everything.
     pub fn dense(architecture: &Architecture) -> Self {
         let all = |count: usize| (0..count as u32).collect();
-        let layers = architecture.layers.iter().map(|layer| LayerPlan { heads: all(layer.heads), neurons: all(layer.neurons) }).collect();
+        let layers = architecture
+            .layers
+            .iter()
+            .map(|layer| LayerPlan { heads: all(layer.units(Unit::Heads)), neurons: all(layer.neurons) })
+            .collect();
         Self { version: 1, layers }
     }
 
@@ -67,7 +71,7 @@ impl Plan {
             )));
         }
         for (index, (kept, layer)) in plan.layers.iter().zip(&architecture.layers).enumerate() {
-            for (unit, count) in [(Unit::Heads, layer.heads), (Unit::Neurons, layer.neurons)] {
+            for (unit, count) in Unit::ALL.map(|unit| (unit, layer.units(unit))) {
                 let kept = kept.kept(unit);
                 let ascending = kept.windows(2).all(|pair| pair[0] < pair[1]);
                 if kept.is_empty() || !ascending || kept.last().is_some_and(|&last| last as usize >= count) {

@@ -39,7 +39,7 @@ impl Allocation for Uniform {
         let mut plan = Plan::dense(request.architecture);
         let mut close_calls = Vec::new();
         for (index, (layer, scores)) in request.architecture.layers.iter().zip(scores).enumerate() {
-            let widths = widths(layer, request.units, request.ratio);
+            let widths = widths(request, layer, request.ratio);
             for (unit, keep) in [(Unit::Heads, widths.heads), (Unit::Neurons, widths.neurons)] {
                 if keep == layer.units(unit) {
                     continue;
@@ -55,14 +55,24 @@ impl Allocation for Uniform {
 }
 
 /// Units that one layer keeps at a ratio: at least one of each kind.
-fn widths(layer: &Layer, units: &[Unit], ratio: f64) -> Widths {
-    let heads = if units.contains(&Unit::Heads) { nearest_count(layer.heads, 1.0 - ratio) } else { layer.heads };
-    if !units.contains(&Unit::Neurons) {
+fn widths(request: &Request<'_>, layer: &Layer, ratio: f64) -> Widths {
+    let all = layer.units(Unit::Heads);
+    let heads = if request.units.contains(&Unit::Heads) { nearest_heads(request, layer, 1.0 - ratio) } else { all };
+    if !request.units.contains(&Unit::Neurons) {
         return Widths { heads, neurons: layer.neurons };
     }
-    let target = (1.0 - ratio) * layer.linear_parameters(layer.heads, layer.neurons) as f64;
+    let target = (1.0 - ratio) * layer.linear_parameters(all, layer.neurons) as f64;
     let (without, with) = (layer.linear_parameters(heads, 0) as f64, layer.linear_parameters(heads, layer.neurons) as f64);
     Widths { heads, neurons: nearest_count(layer.neurons, (target - without) / (with - without).max(1.0)) }
+}
+
+/// The number of units of attention nearest to a share of all, of those that the output can say; the larger of two.
+fn nearest_heads(request: &Request<'_>, layer: &Layer, share: f64) -> usize {
+    let all = layer.units(Unit::Heads);
+    let wanted = all as f64 * share;
+    let legal = (1..=all).rev().filter(|&count| !request.stock || request.architecture.stock_heads(layer, count));
+    let distance = |count: usize| (count as f64 - wanted).abs();
+    legal.fold(all, |best, count| if distance(count) < distance(best) { count } else { best })
 }
 
 /// The whole number nearest to a share of `count`, within 1..=count.
@@ -76,7 +86,7 @@ fn realised(request: &Request<'_>, ratio: f64) -> f64 {
     let kept: u64 = layers
         .iter()
         .map(|layer| {
-            let widths = widths(layer, request.units, ratio);
+            let widths = widths(request, layer, ratio);
             layer.linear_parameters(widths.heads, widths.neurons)
         })
         .sum();

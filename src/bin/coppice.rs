@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use coppice::base::{CancelToken, Error, Phase, Progress, Result, Run};
 use coppice::checkpoint::{FileScratch, Folder, write_folder};
 use coppice::device::{Device, Preference};
-use coppice::job::{Inputs, Inspection, Task, evaluate, inspect, prune};
+use coppice::job::{Inputs, Inspection, Scope, Task, evaluate, inspect, prune};
 use coppice::recipe::{Method, Recipe};
 use std::cell::Cell;
 use std::io::{IsTerminal, Write};
@@ -56,12 +56,15 @@ enum Command {
         /// What the model is asked to do.
         #[arg(long, value_enum)]
         task: TaskChoice,
-        /// Labelled sentences (classify) or lines of text (features).
+        /// Labelled sentences (classify), lines (features) or a text (perplexity).
         #[arg(long)]
         data: PathBuf,
-        /// Most examples to use.
+        /// Most examples to use; tokens, for perplexity.
         #[arg(long)]
         limit: Option<usize>,
+        /// Tokens in a window (perplexity).
+        #[arg(long)]
+        window: Option<usize>,
         /// Print one line of JSON.
         #[arg(long)]
         json: bool,
@@ -90,6 +93,8 @@ enum TaskChoice {
     Classify,
     /// Last hidden states.
     Features,
+    /// Prediction of the next token.
+    Perplexity,
 }
 
 fn main() -> ExitCode {
@@ -110,16 +115,17 @@ async fn execute(command: Command) -> Result<()> {
             print(&if json { to_json(&inspection)? } else { describe(&inspection) })
         }
         Command::Prune { dir, recipe, out, report, device } => prune_folder(&dir, &recipe, &out, report.as_deref(), device).await,
-        Command::Eval { dir, task, data, limit, json, logits, device } => {
+        Command::Eval { dir, task, data, limit, window, json, logits, device } => {
             let folder = Folder::open(&dir)?;
             let text = read_text(&data)?;
             let task = match task {
                 TaskChoice::Classify => Task::Classify,
                 TaskChoice::Features => Task::Features,
+                TaskChoice::Perplexity => Task::Perplexity,
             };
             let (cancel, run) = run();
             let device = open_device(device, cancel).await?;
-            let (evaluation, values, cols) = evaluate(&device, &run, &folder, task, &text, limit).await?;
+            let (evaluation, values, cols) = evaluate(&device, &run, &folder, task, &text, Scope { limit, window }).await?;
             if let Some(path) = logits {
                 let rows = values.len() / cols.max(1);
                 write_text(&path, &to_json(&serde_json::json!({ "rows": rows, "cols": cols, "logits": values }))?)?;

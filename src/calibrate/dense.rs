@@ -5,7 +5,7 @@ use crate::base::{Phase, Result, Run};
 use crate::checkpoint::Checkpoint;
 use crate::device::Device;
 use crate::forward::{Batch, Block, HostLayer, batches, embed};
-use crate::model::Architecture;
+use crate::model::{Architecture, Unit};
 
 /// The calibration set in batches: those that repairs are fitted on come first, then those that check them.
 #[derive(Debug, Clone)]
@@ -52,12 +52,15 @@ pub async fn dense_pass(
         let host = HostLayer::read(checkpoint, layer).await?;
         let block = Block::upload(device, checkpoint, architecture, layer, &host).await?;
         drop(host);
-        let mut sites = [site(device, layer.heads * layer.head_dim, needs.gram).await?, site(device, layer.neurons, needs.gram).await?];
+        let mut sites = [
+            site(device, layer.units(Unit::Heads) * layer.unit_size(Unit::Heads), needs.gram).await?,
+            site(device, layer.neurons, needs.gram).await?,
+        ];
         for (number, batch) in calibration.batches.iter().enumerate() {
             let share = (index as f64 + number as f64 / calibration.batches.len() as f64) / depth as f64;
             run.report(Phase::Calibrate, Some(index), depth, share);
             let [heads, neurons] = &mut sites;
-            let contexts = block.contexts(device, &states[number], &batch.segments).await?;
+            let contexts = block.contexts(device, &states[number], batch).await?;
             heads.pick(number < calibration.fitted).add(device, &contexts).await?;
             let projected = block.project_contexts(device, &contexts).await?;
             let middle = block.join_attention(device, &states[number], &projected).await?;

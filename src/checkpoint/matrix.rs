@@ -1,7 +1,7 @@
 //! A matrix on the host with the exact bits of its file, and its slices.
 
 use super::{Dtype, decode, encode};
-use crate::base::Result;
+use crate::base::{Error, Result};
 use std::ops::Range;
 
 /// How a linear layer's weight is stored.
@@ -37,6 +37,30 @@ impl Matrix {
     /// Number of inputs.
     pub fn inputs(&self) -> usize {
         if self.layout == Layout::OutIn { self.cols } else { self.rows }
+    }
+
+    /// Matrices of the same inputs, dtype and layout, outputs after outputs.
+    ///
+    /// # Errors
+    /// They are not of one kind.
+    pub fn join_outputs(parts: &[&Self]) -> Result<Self> {
+        let Some((first, rest)) = parts.split_first() else { return Err(Error::internal("a join of no matrices")) };
+        if rest.iter().any(|part| (part.inputs(), part.dtype, part.layout) != (first.inputs(), first.dtype, first.layout)) {
+            return Err(Error::internal("a join of matrices of different kinds"));
+        }
+        let outputs: usize = parts.iter().map(|part| part.outputs()).sum();
+        let bytes = match first.layout {
+            Layout::OutIn => parts.iter().flat_map(|part| part.bytes.iter().copied()).collect(),
+            Layout::InOut => {
+                let row = |part: &&Self, input: usize| {
+                    let length = part.outputs() * part.dtype.size();
+                    part.bytes[input * length..(input + 1) * length].to_vec()
+                };
+                (0..first.inputs()).flat_map(|input| parts.iter().flat_map(move |part| row(part, input))).collect()
+            }
+        };
+        let (rows, cols) = if first.layout == Layout::OutIn { (outputs, first.cols) } else { (first.rows, outputs) };
+        Ok(Self { rows, cols, bytes, ..(*first).clone() })
     }
 
     /// The matrix of these outputs, in this order, with the same bits. Indices must be below [`Matrix::outputs`].

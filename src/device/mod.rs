@@ -168,8 +168,45 @@ impl Device {
         forward!(self.layer_norm(x, residual, gain, bias, eps))
     }
 
+    /// Root-mean-square normalisation over columns: x / sqrt(mean(x^2) + eps) * gain.
+    pub async fn rms_norm(&self, x: &Tensor, gain: &Tensor, eps: f32) -> Result<Tensor> {
+        forward!(self.rms_norm(x, gain, eps))
+    }
+
+    /// Rotary positions: within each head of `head_dim` channels of row i, the pair (j, j + head_dim / 2) is turned by
+    /// `positions[i] * frequencies[j]` radians. `positions` has an entry a row, `frequencies` head_dim / 2.
+    pub async fn rotary(&self, x: &Tensor, positions: &[u32], frequencies: &[f32], head_dim: usize) -> Result<Tensor> {
+        forward!(self.rotary(x, positions, frequencies, head_dim))
+    }
+
+    /// a * b, elementwise; same shapes.
+    pub async fn multiply(&self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
+        forward!(self.multiply(a, b))
+    }
+
+    /// One tile of a softmax over a vocabulary that is too wide to hold. `logits` [n, tile] are the columns `first..first + tile`;
+    /// `state` [n, 3] holds each row's running maximum (begin with -1e30), sum of exp(logit - maximum), and the logit of
+    /// `targets[row]` once its tile has come by. After the last tile, -ln p(target) = maximum + ln(sum) - logit.
+    pub async fn softmax_tile(&self, logits: &Tensor, first: usize, targets: &[u32], state: &Tensor) -> Result<()> {
+        forward!(self.softmax_tile(logits, first, targets, state))
+    }
+
+    /// One tile of KL(p || q) by rows: adds sum over the tile's columns of p (ln p - ln q) to `sums` [n, 1], where
+    /// ln p = p_logits - p_norms and ln q = q_logits - q_norms; the norms, [n, 1], are each row's ln of summed exponentials.
+    pub async fn divergence_tile(
+        &self,
+        p_logits: &Tensor,
+        p_norms: &Tensor,
+        q_logits: &Tensor,
+        q_norms: &Tensor,
+        sums: &Tensor,
+    ) -> Result<()> {
+        forward!(self.divergence_tile(p_logits, p_norms, q_logits, q_norms, sums))
+    }
+
     /// Scaled dot-product attention within each sequence of `segments`; scale 1/sqrt(head_dim).
-    /// q is [n, heads * head_dim], k and v are [n, kv_heads * head_dim]; the result is shaped as q.
+    /// q is [n, heads * head_dim], k and v are [n, kv_heads * head_dim]; the result is shaped as q. Where q has fewer rows than k,
+    /// `segments` is one sequence and the queries are its last rows (generation with a cache).
     pub async fn attention(&self, q: &Tensor, k: &Tensor, v: &Tensor, segments: &Segments, shape: AttentionShape) -> Result<Tensor> {
         forward!(self.attention(q, k, v, segments, shape))
     }
@@ -197,6 +234,11 @@ impl Device {
     /// cross += x^T y, for x [n, c], y [n, d] and cross [c, d].
     pub async fn cross_gram(&self, x: &Tensor, y: &Tensor, cross: &Tensor) -> Result<()> {
         forward!(self.cross_gram(x, y, cross))
+    }
+
+    /// The rows of a, then the rows of b; same widths.
+    pub async fn stack(&self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
+        forward!(self.stack(a, b))
     }
 
     /// The submatrix a[rows, cols]; `None` takes all.

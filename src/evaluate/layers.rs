@@ -24,7 +24,7 @@ pub async fn last_states(
         drop(host);
         for (number, batch) in batches.iter().enumerate() {
             run.report(phase, Some(index), depth, (index as f64 + number as f64 / batches.len() as f64) / depth as f64);
-            states[number] = block.apply(device, &states[number], &batch.segments).await?;
+            states[number] = block.apply(device, &states[number], batch).await?;
         }
         device.finish().await?;
     }

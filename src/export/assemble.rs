@@ -4,7 +4,7 @@ use super::card::{self, Card, Facts};
 use super::convert::{convert, flatten};
 use super::pad::grow;
 use super::widths::{OutputSize, output_size, shapes, written};
-use super::{OutputKind, OutputOptions, check_plan, config, copied, loader, output_dtype};
+use super::{OutputKind, OutputOptions, biases, check_plan, config, copied, loader, output_dtype};
 use crate::allocate::Plan;
 use crate::base::Result;
 use crate::checkpoint::{Checkpoint, DEFAULT_SHARD_LIMIT, Data, Folder, OutputFile, OutputTensor, Scratch, lay_out};
@@ -47,11 +47,13 @@ pub async fn assemble(artifacts: Artifacts<'_>, scratch: &mut dyn Scratch) -> Re
     let Artifacts { folder, checkpoint, architecture, config, plan, options, .. } = artifacts;
     check_plan(architecture, plan, options)?;
     let widths = written(architecture, plan, options);
-    let adapted = config::adapt(architecture, config, &widths, options)?;
+    let mut adapted = config::adapt(architecture, config, &widths, options)?;
+    let mut changed = artifacts.changed;
+    biases::complete(architecture, checkpoint, &mut adapted, &widths, options, &mut changed, scratch).await?;
     let mut files = vec![OutputFile::text("config.json", adapted.to_text())];
 
     let shapes = shapes(architecture, &widths);
-    let tensors = tensors(checkpoint, artifacts.changed, options, &shapes, scratch).await?;
+    let tensors = tensors(checkpoint, changed, options, &shapes, scratch).await?;
     files.extend(flatten(lay_out(tensors, &metadata(checkpoint, &artifacts.recipe), DEFAULT_SHARD_LIMIT)?));
 
     files.extend(copied::files(folder));

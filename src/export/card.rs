@@ -4,7 +4,7 @@ use super::loader::MODULE;
 use super::widths::OutputSize;
 use super::{OutputKind, OutputOptions};
 use crate::allocate::{Plan, Widths};
-use crate::model::Architecture;
+use crate::model::{Architecture, Unit};
 use std::fmt::Write;
 
 /// What the model card tells; whatever is empty or missing is left out.
@@ -198,7 +198,10 @@ fn numbers(out: &mut String, card: &Card, facts: &Facts<'_>) {
 fn layers(out: &mut String, facts: &Facts<'_>) {
     line(out, "## Kept units\n\n| layer | heads | neurons |\n| ---: | ---: | ---: |");
     for (index, (kept, layer)) in facts.plan.layers.iter().zip(&facts.architecture.layers).enumerate() {
-        line(out, &format!("| {index} | {} of {} | {} of {} |", kept.heads.len(), layer.heads, kept.neurons.len(), layer.neurons));
+        line(
+            out,
+            &format!("| {index} | {} of {} | {} of {} |", kept.heads.len(), layer.units(Unit::Heads), kept.neurons.len(), layer.neurons),
+        );
     }
 }
 

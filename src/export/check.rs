@@ -27,7 +27,10 @@ pub fn check_request(architecture: &Architecture, units: &[Unit], options: &Outp
         let counts = architecture.layers.iter().map(|layer| layer.neurons);
         check_neurons(architecture, counts, "The model has")?;
     }
-    let counts = architecture.layers.iter().map(|layer| layer.heads);
+    if units.contains(&Unit::Heads) {
+        return Ok(());
+    }
+    let counts = architecture.layers.iter().map(|layer| layer.units(Unit::Heads));
     check_heads(architecture, counts, "The model has")
 }
 
@@ -65,12 +68,28 @@ fn check_options(architecture: &Architecture, options: &OutputOptions) -> Result
     Ok(())
 }
 
-/// Heads fill the hidden width in families whose config cannot lower them alone.
+/// Heads fill the hidden width in families whose config cannot lower them alone; in the others all layers have the same number,
+/// and one that the config accepts.
 fn check_heads(architecture: &Architecture, counts: impl Iterator<Item = usize>, subject: &str) -> Result<()> {
-    if architecture.stock_units.contains(&Unit::Heads) {
-        return Ok(());
-    }
-    for (index, (count, layer)) in counts.zip(&architecture.layers).enumerate() {
+    let counts: Vec<usize> = counts.collect();
+    for (index, (&count, layer)) in counts.iter().zip(&architecture.layers).enumerate() {
+        if architecture.stock_units.contains(&Unit::Heads) {
+            let first = counts[0];
+            if count != first {
+                return Err(Error::recipe(format!(
+                    "{subject} {first} key/value heads in layer 0 and {count} in layer {index}, and a stock config has one number for all \
+                     layers: choose allocation \"uniform\", or output kind \"sliced\"."
+                )));
+            }
+            if !architecture.stock_heads(layer, count) {
+                return Err(Error::recipe(format!(
+                    "{subject} {count} key/value heads in layer {index}, and a stock {} config wants a number of query heads that divides the \
+                     hidden width {}: choose another number of heads, or output kind \"sliced\".",
+                    architecture.family, architecture.hidden
+                )));
+            }
+            continue;
+        }
         let full = full_heads(architecture, layer);
         if count != full {
             return Err(Error::recipe(format!(

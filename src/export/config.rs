@@ -15,8 +15,13 @@ pub(super) fn adapt(architecture: &Architecture, config: &Config, widths: &[Widt
     let mut config = config.clone();
     match options.kind {
         OutputKind::Stock => {
-            if let Some(first) = widths.first() {
+            if let (Some(first), Some(layer)) = (widths.first(), architecture.layers.first()) {
                 config.set(architecture.width_fields.neurons, first.neurons);
+                if let Some(fields) = architecture.width_fields.heads {
+                    config.set(fields.heads, first.heads * layer.group());
+                    config.set(fields.kv_heads, first.heads);
+                    config.set(fields.head_dim, layer.head_dim);
+                }
             }
             config.remove(LAYERS_FIELD);
             forget_loader(&mut config);

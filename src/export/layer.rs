@@ -1,13 +1,14 @@
 //! One pruned layer as tensors of the output.
 
 use super::OutputOptions;
+use super::biases::added_name;
 use super::pad::{scatter_inputs, scatter_outputs};
 use super::widths::{full_heads, pads_heads};
 use crate::allocate::{LayerPlan, channels};
 use crate::base::{Error, Result};
 use crate::checkpoint::{Data, Matrix, OutputTensor, Scratch};
 use crate::forward::{HostLayer, HostLinear};
-use crate::model::{Architecture, Layer, Linear};
+use crate::model::{Architecture, Layer, Linear, Unit};
 
 /// The tensors of pruned layer `index`. `pruned` has sliced producers and repaired consumers in the output dtype.
 ///
@@ -26,31 +27,46 @@ pub async fn export_layer(
     scratch: &mut dyn Scratch,
 ) -> Result<Vec<OutputTensor>> {
     let layer = architecture.layers.get(index).ok_or_else(|| Error::internal(format_args!("there is no layer {index} to export")))?;
-    if plan.heads.len() == layer.heads && plan.neurons.len() == layer.neurons {
+    if plan.heads.len() == layer.units(Unit::Heads) && plan.neurons.len() == layer.neurons {
         return Ok(Vec::new());
     }
     let mut writer = Writer { scratch, tensors: Vec::new() };
-    if plan.heads.len() < layer.heads {
-        let places = pads_heads(architecture, options).then(|| Places::new(architecture, layer, plan));
-        let producers = [(&layer.query, &pruned.query), (&layer.key, &pruned.key), (&layer.value, &pruned.value)];
-        for (position, (linear, host)) in producers.into_iter().enumerate() {
-            match &places {
-                Some(places) => writer.linear(linear, &places.producer(host, position > 0)).await?,
-                None => writer.linear(linear, host).await?,
+    let mut consumer = pruned.attention_output.clone();
+    if plan.heads.len() < layer.units(Unit::Heads) {
+        let mut producers = [pruned.query.clone(), pruned.key.clone(), pruned.value.clone()];
+        if pads_heads(architecture, options) {
+            let places = Places::new(architecture, layer, plan);
+            for (position, producer) in producers.iter_mut().enumerate() {
+                *producer = places.producer(producer, position > 0);
             }
+            consumer = places.consumer(&consumer);
         }
-        match &places {
-            Some(places) => writer.linear(&layer.attention_output, &places.consumer(&pruned.attention_output)).await?,
-            None => writer.linear(&layer.attention_output, &pruned.attention_output).await?,
+        let [query, key, value] = &producers;
+        if layer.query.fused_at.is_some() {
+            let fused = fuse(&[query, key, value])?;
+            writer.linear(&layer.query, &fused).await?;
+        } else {
+            writer.linear(&layer.query, query).await?;
+            writer.linear(&layer.key, key).await?;
+            writer.linear(&layer.value, value).await?;
         }
-    } else {
-        writer.linear(&layer.attention_output, &pruned.attention_output).await?;
     }
+    writer.linear(&layer.attention_output, &consumer).await?;
     if plan.neurons.len() < layer.neurons {
+        if let (Some(linear), Some(gate)) = (&layer.ffn_gate, &pruned.ffn_gate) {
+            writer.linear(linear, gate).await?;
+        }
         writer.linear(&layer.ffn_input, &pruned.ffn_input).await?;
     }
     writer.linear(&layer.ffn_output, &pruned.ffn_output).await?;
     Ok(writer.tensors)
+}
+
+/// Layers that share a tensor, side by side again.
+fn fuse(parts: &[&HostLinear]) -> Result<HostLinear> {
+    let weights: Vec<&Matrix> = parts.iter().map(|part| &part.weight).collect();
+    let biases: Option<Vec<&Matrix>> = parts.iter().map(|part| part.bias.as_ref()).collect();
+    Ok(HostLinear { weight: Matrix::join_outputs(&weights)?, bias: biases.map(|biases| Matrix::join_outputs(&biases)).transpose()? })
 }
 
 /// Where the channels of kept heads go in the dense shape.
@@ -63,15 +79,12 @@ struct Places {
 
 impl Places {
     fn new(architecture: &Architecture, layer: &Layer, plan: &LayerPlan) -> Self {
-        let group = (layer.heads / layer.kv_heads.max(1)).max(1);
         let heads = full_heads(architecture, layer);
-        let mut groups: Vec<u32> = plan.heads.iter().map(|head| head / group as u32).collect();
-        groups.dedup();
         Self {
-            query: channels(&plan.heads, layer.head_dim),
-            key: channels(&groups, layer.head_dim),
+            query: channels(&plan.heads, layer.unit_size(Unit::Heads)),
+            key: channels(&plan.heads, layer.head_dim),
             query_width: heads * layer.head_dim,
-            key_width: heads / group * layer.head_dim,
+            key_width: heads / layer.group() * layer.head_dim,
         }
     }
 
@@ -99,8 +112,7 @@ impl Writer<'_> {
         let Matrix { rows, cols, .. } = host.weight;
         self.tensor(linear.weight.clone(), vec![rows as u64, cols as u64], &host.weight).await?;
         if let Some(bias) = &host.bias {
-            let stem = linear.weight.strip_suffix("weight").unwrap_or(&linear.weight);
-            let name = linear.bias.clone().unwrap_or_else(|| format!("{stem}bias"));
+            let name = linear.bias.clone().unwrap_or_else(|| added_name(linear));
             self.tensor(name, vec![bias.rows as u64], bias).await?;
         }
         Ok(())

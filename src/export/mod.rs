@@ -4,6 +4,7 @@
 //! [`widths`]: the widths that are written for every layer; the config, the padding and the figures follow from them.
 
 mod assemble;
+mod biases;
 mod card;
 mod check;
 mod config;

@@ -3,7 +3,7 @@
 use super::{OutputKind, OutputOptions, output_dtype};
 use crate::allocate::{Plan, Widths};
 use crate::checkpoint::{Checkpoint, Layout};
-use crate::model::{Architecture, Layer, Unit};
+use crate::model::{Architecture, Layer, Linear, Unit};
 use std::collections::HashMap;
 
 /// The number of heads that a stock config of a family implies where it cannot lower them alone: they fill the hidden width.
@@ -30,29 +30,46 @@ pub(super) fn written(architecture: &Architecture, plan: &Plan, options: &Output
         .collect()
 }
 
-/// Shapes of the tensors of the blocks' linear layers at given widths, by name.
+/// Shapes of the tensors of the blocks' linear layers at given widths, by name. Layers that share a tensor add up.
 pub(super) fn shapes(architecture: &Architecture, widths: &[Widths]) -> HashMap<String, Vec<u64>> {
-    let mut shapes = HashMap::new();
+    let mut sides: HashMap<&str, (Layout, usize, usize)> = HashMap::new();
+    let mut biases: HashMap<&str, usize> = HashMap::new();
     for (layer, widths) in architecture.layers.iter().zip(widths) {
-        let group = (layer.heads / layer.kv_heads.max(1)).max(1);
-        let (query, key) = (widths.heads * layer.head_dim, widths.heads / group * layer.head_dim);
-        let sides = [
-            (query, layer.query.inputs),
-            (key, layer.key.inputs),
-            (key, layer.value.inputs),
-            (layer.attention_output.outputs, query),
-            (widths.neurons, layer.ffn_input.inputs),
-            (layer.ffn_output.outputs, widths.neurons),
+        let (query, key) = (widths.heads * layer.unit_size(Unit::Heads), widths.heads * layer.head_dim);
+        let mut of_layer = vec![
+            (&layer.query, query, layer.query.inputs),
+            (&layer.key, key, layer.key.inputs),
+            (&layer.value, key, layer.value.inputs),
+            (&layer.attention_output, layer.attention_output.outputs, query),
+            (&layer.ffn_input, widths.neurons, layer.ffn_input.inputs),
+            (&layer.ffn_output, layer.ffn_output.outputs, widths.neurons),
         ];
-        for (linear, (outputs, inputs)) in layer.linears().into_iter().zip(sides) {
-            let (rows, cols) = if linear.layout == Layout::OutIn { (outputs, inputs) } else { (inputs, outputs) };
-            shapes.insert(linear.weight.clone(), vec![rows as u64, cols as u64]);
+        of_layer.extend(layer.ffn_gate.as_ref().map(|gate| (gate, widths.neurons, gate.inputs)));
+        for (linear, outputs, inputs) in of_layer {
+            sides.entry(&linear.weight).or_insert((linear.layout, 0, inputs)).1 += outputs;
             if let Some(bias) = &linear.bias {
-                shapes.insert(bias.clone(), vec![outputs as u64]);
+                *biases.entry(bias).or_insert(0) += outputs;
             }
         }
     }
-    shapes
+    let weights = sides.into_iter().map(|(name, (layout, outputs, inputs))| {
+        let (rows, cols) = if layout == Layout::OutIn { (outputs, inputs) } else { (inputs, outputs) };
+        (name.to_owned(), vec![rows as u64, cols as u64])
+    });
+    weights.chain(biases.into_iter().map(|(name, outputs)| (name.to_owned(), vec![outputs as u64]))).collect()
+}
+
+/// Outputs of a linear layer at given widths.
+pub(super) fn outputs_of(layer: &Layer, widths: Widths, linear: &Linear) -> usize {
+    if *linear == layer.query {
+        widths.heads * layer.unit_size(Unit::Heads)
+    } else if *linear == layer.key || *linear == layer.value {
+        widths.heads * layer.head_dim
+    } else if *linear == layer.ffn_input || Some(linear) == layer.ffn_gate.as_ref() {
+        widths.neurons
+    } else {
+        linear.outputs
+    }
 }
 
 /// What the tensors of a model come to.

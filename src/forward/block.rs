@@ -1,10 +1,10 @@
 //! One block on a device, in the four steps between which statistics are taken.
 
-use super::{HostLayer, HostLinear};
+use super::{Batch, HostLayer, HostLinear};
 use crate::base::Result;
 use crate::checkpoint::Checkpoint;
-use crate::device::{Activation, AttentionShape, Device, Segments, Tensor, Weight};
-use crate::model::{Architecture, Layer, Norm, NormPlacement};
+use crate::device::{Activation, AttentionShape, Device, Tensor, Weight};
+use crate::model::{Architecture, Layer, Norm, NormPlacement, Rotary};
 
 /// A linear layer on a device.
 #[derive(Debug, Clone)]
@@ -31,24 +31,42 @@ impl DeviceLinear {
     }
 }
 
-/// A normalisation on a device.
+/// A normalisation on a device: of layers, or of root mean squares where it has no bias.
 #[derive(Debug, Clone)]
 pub struct DeviceNorm {
     gain: Tensor,
-    bias: Tensor,
+    bias: Option<Tensor>,
     eps: f32,
 }
 
 impl DeviceNorm {
     /// Reads and uploads a normalisation.
     pub async fn read(device: &Device, checkpoint: &Checkpoint, norm: &Norm, eps: f32) -> Result<Self> {
-        let (gain, bias) = (checkpoint.vector(&norm.gain).await?, checkpoint.vector(&norm.bias).await?);
-        Ok(Self { gain: device.upload(1, gain.len(), &gain).await?, bias: device.upload(1, bias.len(), &bias).await?, eps })
+        let gain = checkpoint.vector(&norm.gain).await?;
+        let bias = match &norm.bias {
+            Some(name) => {
+                let bias = checkpoint.vector(name).await?;
+                Some(device.upload(1, bias.len(), &bias).await?)
+            }
+            None => None,
+        };
+        Ok(Self { gain: device.upload(1, gain.len(), &gain).await?, bias, eps })
+    }
+
+    /// Normalises x.
+    pub async fn apply(&self, device: &Device, x: &Tensor) -> Result<Tensor> {
+        match &self.bias {
+            Some(bias) => device.layer_norm(x, None, &self.gain, bias, self.eps).await,
+            None => device.rms_norm(x, &self.gain, self.eps).await,
+        }
     }
 
     /// Normalises x + residual.
-    pub async fn apply(&self, device: &Device, x: &Tensor, residual: Option<&Tensor>) -> Result<Tensor> {
-        device.layer_norm(x, residual, &self.gain, &self.bias, self.eps).await
+    pub async fn apply_sum(&self, device: &Device, x: &Tensor, residual: &Tensor) -> Result<Tensor> {
+        match &self.bias {
+            Some(bias) => device.layer_norm(x, Some(residual), &self.gain, bias, self.eps).await,
+            None => self.apply(device, &device.add(x, residual, 1.0).await?).await,
+        }
     }
 }
 
@@ -63,9 +81,11 @@ pub struct Block {
     value: DeviceLinear,
     attention_output: DeviceLinear,
     attention_norm: DeviceNorm,
+    ffn_gate: Option<DeviceLinear>,
     ffn_input: DeviceLinear,
     ffn_output: DeviceLinear,
     ffn_norm: DeviceNorm,
+    rotary: Option<Rotary>,
 }
 
 impl Block {
@@ -92,9 +112,14 @@ impl Block {
             value: DeviceLinear::upload(device, &host.value).await?,
             attention_output: DeviceLinear::upload(device, &host.attention_output).await?,
             attention_norm: DeviceNorm::read(device, checkpoint, &layer.attention_norm, architecture.norm_eps).await?,
+            ffn_gate: match &host.ffn_gate {
+                Some(gate) => Some(DeviceLinear::upload(device, gate).await?),
+                None => None,
+            },
             ffn_input: DeviceLinear::upload(device, &host.ffn_input).await?,
             ffn_output: DeviceLinear::upload(device, &host.ffn_output).await?,
             ffn_norm: DeviceNorm::read(device, checkpoint, &layer.ffn_norm, architecture.norm_eps).await?,
+            rotary: architecture.rotary.clone(),
         })
     }
 
@@ -109,11 +134,38 @@ impl Block {
     }
 
     /// Concatenated head contexts, [tokens, heads * head_dim]: the input of the attention output projection.
-    pub async fn contexts(&self, device: &Device, x: &Tensor, segments: &Segments) -> Result<Tensor> {
-        let q = self.query.apply(device, x, Activation::Identity).await?;
-        let k = self.key.apply(device, x, Activation::Identity).await?;
+    pub async fn contexts(&self, device: &Device, x: &Tensor, batch: &Batch) -> Result<Tensor> {
+        let x = self.before(device, x, &self.attention_norm).await?;
+        let [q, k, v] = self.queries_keys_values(device, &x, &batch.positions).await?;
+        device.attention(&q, &k, &v, &batch.segments, self.shape).await
+    }
+
+    /// Queries, keys and values of normalised states at given positions.
+    async fn queries_keys_values(&self, device: &Device, x: &Tensor, positions: &[u32]) -> Result<[Tensor; 3]> {
+        let mut q = self.query.apply(device, x, Activation::Identity).await?;
+        let mut k = self.key.apply(device, x, Activation::Identity).await?;
         let v = self.value.apply(device, x, Activation::Identity).await?;
-        device.attention(&q, &k, &v, segments, self.shape).await
+        if let Some(Rotary { frequencies }) = &self.rotary {
+            q = device.rotary(&q, positions, frequencies, self.shape.head_dim).await?;
+            k = device.rotary(&k, positions, frequencies, self.shape.head_dim).await?;
+        }
+        Ok([q, k, v])
+    }
+
+    /// The input of a sublayer: normalised where the family normalises first.
+    async fn before(&self, device: &Device, x: &Tensor, norm: &DeviceNorm) -> Result<Tensor> {
+        match self.placement {
+            NormPlacement::Pre => norm.apply(device, x).await,
+            NormPlacement::Post => Ok(x.clone()),
+        }
+    }
+
+    /// The residual stream after a sublayer.
+    async fn join(&self, device: &Device, x: &Tensor, projected: &Tensor, norm: &DeviceNorm) -> Result<Tensor> {
+        match self.placement {
+            NormPlacement::Pre => device.add(x, projected, 1.0).await,
+            NormPlacement::Post => norm.apply_sum(device, projected, x).await,
+        }
     }
 
     /// Output of the attention output projection, [tokens, hidden], before the residual sum.
@@ -123,14 +175,19 @@ impl Block {
 
     /// The residual stream after attention, from its value before and the projected contexts.
     pub async fn join_attention(&self, device: &Device, x: &Tensor, projected: &Tensor) -> Result<Tensor> {
-        match self.placement {
-            NormPlacement::Post => self.attention_norm.apply(device, projected, Some(x)).await,
-        }
+        self.join(device, x, projected, &self.attention_norm).await
     }
 
     /// Neurons after the activation, [tokens, neurons]: the input of the second FFN matrix.
     pub async fn neurons(&self, device: &Device, x: &Tensor) -> Result<Tensor> {
-        self.ffn_input.apply(device, x, self.activation).await
+        let x = self.before(device, x, &self.ffn_norm).await?;
+        match &self.ffn_gate {
+            Some(gate) => {
+                let gates = gate.apply(device, &x, self.activation).await?;
+                device.multiply(&gates, &self.ffn_input.apply(device, &x, Activation::Identity).await?).await
+            }
+            None => self.ffn_input.apply(device, &x, self.activation).await,
+        }
     }
 
     /// Output of the second FFN matrix, [tokens, hidden], before the residual sum.
@@ -140,15 +197,18 @@ impl Block {
 
     /// The residual stream after the FFN.
     pub async fn join_ffn(&self, device: &Device, x: &Tensor, projected: &Tensor) -> Result<Tensor> {
-        match self.placement {
-            NormPlacement::Post => self.ffn_norm.apply(device, projected, Some(x)).await,
-        }
+        self.join(device, x, projected, &self.ffn_norm).await
     }
 
     /// The whole block: [tokens, hidden] to [tokens, hidden].
-    pub async fn apply(&self, device: &Device, x: &Tensor, segments: &Segments) -> Result<Tensor> {
-        let contexts = self.contexts(device, x, segments).await?;
-        let projected = self.project_contexts(device, &contexts).await?;
+    pub async fn apply(&self, device: &Device, x: &Tensor, batch: &Batch) -> Result<Tensor> {
+        let contexts = self.contexts(device, x, batch).await?;
+        self.finish(device, x, &contexts).await
+    }
+
+    /// The block from its contexts on.
+    async fn finish(&self, device: &Device, x: &Tensor, contexts: &Tensor) -> Result<Tensor> {
+        let projected = self.project_contexts(device, contexts).await?;
         let middle = self.join_attention(device, x, &projected).await?;
         let neurons = self.neurons(device, &middle).await?;
         let projected = self.project_neurons(device, &neurons).await?;

@@ -35,25 +35,42 @@ pub async fn embed(device: &Device, checkpoint: &Checkpoint, architecture: &Arch
     let names = &architecture.embeddings;
     let ids = batches.iter().flat_map(|batch| batch.ids.iter().copied());
     let tokens = Gathered::new(device, checkpoint, &names.tokens, ids, architecture.vocabulary).await?;
-    let longest = batches.iter().flat_map(|batch| batch.positions.iter().copied()).max().unwrap_or(0);
-    if longest as usize >= architecture.positions {
-        return Err(Error::internal("a sequence longer than the position table"));
-    }
-    let positions = Gathered::new(device, checkpoint, &names.positions, 0..=longest, architecture.positions).await?;
+    let positions = match &names.positions {
+        Some((name, first)) => {
+            let longest = batches.iter().flat_map(|batch| batch.positions.iter().copied()).max().unwrap_or(0);
+            if longest as usize >= architecture.positions {
+                return Err(Error::internal("a sequence longer than the position table"));
+            }
+            let first = *first as u32;
+            Some((Gathered::new(device, checkpoint, name, first..=first + longest, usize::MAX).await?, first))
+        }
+        None => None,
+    };
     let types = match &names.token_types {
         Some(name) => Some(Gathered::new(device, checkpoint, name, 0..=0, 1).await?),
         None => None,
     };
-    let norm = DeviceNorm::read(device, checkpoint, &names.norm, architecture.norm_eps).await?;
+    let norm = match &names.norm {
+        Some(norm) => Some(DeviceNorm::read(device, checkpoint, norm, architecture.norm_eps).await?),
+        None => None,
+    };
     let mut states = Vec::with_capacity(batches.len());
     for batch in batches {
         let (rows, zeros) = (tokens.locate(&batch.ids), vec![0; batch.tokens()]);
-        let mut parts = vec![(&tokens.table, rows.as_slice()), (&positions.table, batch.positions.as_slice())];
+        let mut parts = vec![(&tokens.table, rows.as_slice())];
+        let places;
+        if let Some((positions, first)) = &positions {
+            places = positions.locate(&batch.positions.iter().map(|position| position + first).collect::<Vec<_>>());
+            parts.push((&positions.table, places.as_slice()));
+        }
         if let Some(types) = &types {
             parts.push((&types.table, zeros.as_slice()));
         }
         let sum = device.embed(&parts).await?;
-        states.push(norm.apply(device, &sum, None).await?);
+        states.push(match &norm {
+            Some(norm) => norm.apply(device, &sum).await?,
+            None => sum,
+        });
     }
     Ok(states)
 }

@@ -2,7 +2,7 @@
 
 use crate::base::{Error, Result};
 use crate::checkpoint::{Checkpoint, Dtype, Layout, Matrix, decode, encode};
-use crate::model::{Layer, Linear};
+use crate::model::{Layer, Linear, Unit};
 
 /// A linear layer on the host.
 #[derive(Debug, Clone)]
@@ -20,7 +20,11 @@ impl HostLinear {
             Some(name) => Some(column(checkpoint, name).await?),
             None => None,
         };
-        Ok(Self { weight: checkpoint.matrix(&linear.weight, linear.layout).await?, bias })
+        let whole = Self { weight: checkpoint.matrix(&linear.weight, linear.layout).await?, bias };
+        Ok(match linear.fused_at {
+            Some(start) => whole.keep_outputs(&(start as u32..(start + linear.outputs) as u32).collect::<Vec<_>>()),
+            None => whole,
+        })
     }
 
     /// Only these outputs: rows of the logical [out, in] matrix and entries of the bias.
@@ -84,6 +88,8 @@ pub struct HostLayer {
     pub value: HostLinear,
     /// Attention output projection.
     pub attention_output: HostLinear,
+    /// Gate of a gated FFN.
+    pub ffn_gate: Option<HostLinear>,
     /// First FFN matrix.
     pub ffn_input: HostLinear,
     /// Second FFN matrix.
@@ -98,14 +104,21 @@ impl HostLayer {
             key: HostLinear::read(checkpoint, &layer.key).await?,
             value: HostLinear::read(checkpoint, &layer.value).await?,
             attention_output: HostLinear::read(checkpoint, &layer.attention_output).await?,
+            ffn_gate: match &layer.ffn_gate {
+                Some(gate) => Some(HostLinear::read(checkpoint, gate).await?),
+                None => None,
+            },
             ffn_input: HostLinear::read(checkpoint, &layer.ffn_input).await?,
             ffn_output: HostLinear::read(checkpoint, &layer.ffn_output).await?,
         })
     }
 
     /// The linear layers in the order of [`Layer::linears`].
-    pub fn linears(&self) -> [&HostLinear; 6] {
-        [&self.query, &self.key, &self.value, &self.attention_output, &self.ffn_input, &self.ffn_output]
+    pub fn linears(&self) -> Vec<&HostLinear> {
+        let mut linears = vec![&self.query, &self.key, &self.value, &self.attention_output];
+        linears.extend(&self.ffn_gate);
+        linears.extend([&self.ffn_input, &self.ffn_output]);
+        linears
     }
 
     /// Bytes of weights and biases.
@@ -116,13 +129,17 @@ impl HostLayer {
 }
 
 impl HostLayer {
-    /// The block with only these channels of the contexts and only these neurons; every bit kept.
-    pub fn keep(&self, channels: &[u32], neurons: &[u32]) -> Self {
+    /// The block with only these units of attention (key/value heads with the query heads that read them) and these neurons;
+    /// every bit kept.
+    pub fn keep(&self, layer: &Layer, heads: &[u32], neurons: &[u32]) -> Self {
+        let spread = |size: usize| -> Vec<u32> { heads.iter().flat_map(|&unit| unit * size as u32..(unit + 1) * size as u32).collect() };
+        let (query, key) = (spread(layer.unit_size(Unit::Heads)), spread(layer.head_dim));
         Self {
-            query: self.query.keep_outputs(channels),
-            key: self.key.keep_outputs(channels),
-            value: self.value.keep_outputs(channels),
-            attention_output: self.attention_output.keep_inputs(channels),
+            query: self.query.keep_outputs(&query),
+            key: self.key.keep_outputs(&key),
+            value: self.value.keep_outputs(&key),
+            attention_output: self.attention_output.keep_inputs(&query),
+            ffn_gate: self.ffn_gate.as_ref().map(|gate| gate.keep_outputs(neurons)),
             ffn_input: self.ffn_input.keep_outputs(neurons),
             ffn_output: self.ffn_output.keep_inputs(neurons),
         }
@@ -135,6 +152,7 @@ impl HostLayer {
             key: self.key.converted(dtype)?,
             value: self.value.converted(dtype)?,
             attention_output: self.attention_output.converted(dtype)?,
+            ffn_gate: self.ffn_gate.as_ref().map(|gate| gate.converted(dtype)).transpose()?,
             ffn_input: self.ffn_input.converted(dtype)?,
             ffn_output: self.ffn_output.converted(dtype)?,
         })

@@ -5,9 +5,11 @@ mod block;
 mod embed;
 mod head;
 mod host;
+mod vocabulary;
 
 pub use batch::{Batch, batches};
 pub use block::{Block, DeviceLinear, DeviceNorm};
 pub use embed::embed;
 pub use head::HeadWeights;
 pub use host::{HostLayer, HostLinear};
+pub use vocabulary::Decoder;

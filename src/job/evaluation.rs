@@ -4,10 +4,10 @@ use super::{Inputs, Model};
 use crate::base::{Error, Phase, Result, Run};
 use crate::checkpoint::Folder;
 use crate::device::Device;
-use crate::evaluate::{Classified, Features, Quality, classify, compare, features};
+use crate::evaluate::{Classified, Features, Prediction, Quality, classify, compare, features, predict};
 use crate::model::Head;
 use crate::recipe::Recipe;
-use crate::text::LabelledSet;
+use crate::text::{LabelledSet, windows};
 use serde::{Deserialize, Serialize};
 
 /// What a model is asked to do.
@@ -18,7 +18,21 @@ pub enum Task {
     Classify,
     /// Last hidden states of sentences.
     Features,
+    /// Prediction of the next token.
+    Perplexity,
 }
+
+/// Which part of the data is used, and how.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// Most examples; tokens of the stream, for perplexity.
+    pub limit: Option<usize>,
+    /// Tokens in a window, for perplexity.
+    pub window: Option<usize>,
+}
+
+/// Tokens in a window where nothing else is asked for.
+const WINDOW: usize = 256;
 
 /// The result of [`evaluate`].
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -38,6 +52,15 @@ pub enum Evaluation {
         /// Number of tokens.
         tokens: usize,
     },
+    /// Perplexity of a text.
+    Perplexity {
+        /// exp of the mean negative log-likelihood.
+        perplexity: f64,
+        /// Tokens that count.
+        tokens: usize,
+        /// Tokens in a window, the first included.
+        window: usize,
+    },
 }
 
 /// Evaluates the model in `folder` on `data`; gives the result and the values behind it, row-major, with their width.
@@ -47,23 +70,29 @@ pub async fn evaluate(
     folder: &Folder,
     task: Task,
     data: &str,
-    limit: Option<usize>,
+    scope: Scope,
 ) -> Result<(Evaluation, Vec<f32>, usize)> {
     let model = Model::open(folder).await?;
     let (checkpoint, architecture) = (&model.checkpoint, &model.architecture);
     let tokenizer = model.tokenizer().await?;
     match task {
         Task::Classify => {
-            let set = LabelledSet::parse(data, &model.config.label_names(), limit)?;
+            let set = LabelledSet::parse(data, &model.config.label_names(), scope.limit)?;
             let classified = classify(device, run, Phase::EvaluateDense, checkpoint, architecture, &tokenizer, &set).await?;
             let Quality { accuracy, examples, .. } = classified.quality();
             Ok((Evaluation::Classify { accuracy, examples }, classified.logits, classified.classes))
         }
         Task::Features => {
-            let lines = sentences(data, limit)?;
+            let lines = sentences(data, scope.limit)?;
             let found = features(device, run, Phase::EvaluateDense, checkpoint, architecture, &tokenizer, &lines).await?;
             let evaluation = Evaluation::Features { examples: found.lengths.len(), tokens: found.lengths.iter().sum() };
             Ok((evaluation, found.states, found.hidden))
+        }
+        Task::Perplexity => {
+            let windows = windows_of(&model, data, scope).await?;
+            let found = predict(device, run, Phase::EvaluateDense, model.measured(), None, &windows).await?;
+            let Prediction { perplexity, tokens, window, .. } = found;
+            Ok((Evaluation::Perplexity { perplexity, tokens, window }, Vec::new(), 0))
         }
     }
 }
@@ -73,12 +102,14 @@ pub(super) enum Prepared {
     Nothing,
     Labelled(LabelledSet),
     Lines(Vec<String>),
+    Windows(Vec<Vec<u32>>),
 }
 
 /// What a model gave on it.
 pub(super) enum Measured {
     Labelled(Classified),
     Lines(Features),
+    Predicted(Prediction),
 }
 
 /// How good a model is, for the report.
@@ -95,19 +126,31 @@ pub enum Measure {
         /// Number of sentences.
         examples: usize,
     },
+    /// Of a causal language model.
+    Perplexity(Prediction),
 }
 
 impl Prepared {
     pub(super) async fn new(model: &Model, recipe: &Recipe, inputs: &Inputs) -> Result<Self> {
         let Some(data) = &inputs.evaluation else { return Ok(Self::Nothing) };
-        let limit = recipe.evaluation.as_ref().and_then(|options| options.limit);
+        let options = recipe.evaluation.clone().unwrap_or_default();
+        let scope = Scope { limit: options.limit, window: options.window };
+        let limit = scope.limit;
         Ok(match model.architecture.head {
+            Head::CausalLm { .. } => Self::Windows(windows_of(model, data, scope).await?),
             Head::Classifier { .. } => Self::Labelled(LabelledSet::parse(data, &model.config.label_names(), limit)?),
             _ => Self::Lines(sentences(data, limit)?),
         })
     }
 
-    pub(super) async fn run(&self, device: &Device, run: &Run, phase: Phase, model: &Model) -> Result<Option<Measured>> {
+    pub(super) async fn run(
+        &self,
+        device: &Device,
+        run: &Run,
+        phase: Phase,
+        model: &Model,
+        reference: Option<&Model>,
+    ) -> Result<Option<Measured>> {
         let (checkpoint, architecture) = (&model.checkpoint, &model.architecture);
         Ok(match self {
             Self::Nothing => None,
@@ -119,6 +162,10 @@ impl Prepared {
                 let tokenizer = model.tokenizer().await?;
                 Some(Measured::Lines(features(device, run, phase, checkpoint, architecture, &tokenizer, lines).await?))
             }
+            Self::Windows(windows) => {
+                let reference = reference.map(Model::measured);
+                Some(Measured::Predicted(predict(device, run, phase, model.measured(), reference, windows).await?))
+            }
         })
     }
 }
@@ -128,6 +175,7 @@ impl Measured {
         match self {
             Self::Labelled(classified) => Measure::Classify(classified.quality()),
             Self::Lines(features) => Measure::Features { distance: None, examples: features.lengths.len() },
+            Self::Predicted(prediction) => Measure::Perplexity(*prediction),
         }
     }
 
@@ -149,4 +197,32 @@ fn sentences(data: &str, limit: Option<usize>) -> Result<Vec<String>> {
         return Err(Error::input("The evaluation data has no line of text; give a file with at least one."));
     }
     Ok(lines)
+}
+
+/// The windows of a text that perplexity is measured on.
+async fn windows_of(model: &Model, data: &str, scope: Scope) -> Result<Vec<Vec<u32>>> {
+    let positions = model.architecture.positions;
+    let window = scope.window.unwrap_or(WINDOW.min(positions));
+    if window < 2 || window > positions {
+        return Err(Error::recipe(format!(
+            "A window of {window} tokens cannot be evaluated; choose 2 to {positions}, the model's positions."
+        )));
+    }
+    let mut stream = model.tokenizer().await?.encode(data, false)?;
+    stream.truncate(scope.limit.unwrap_or(usize::MAX));
+    let found = windows(&stream, window, model.architecture.bos);
+    if found.is_empty() {
+        return Err(Error::input(format!(
+            "The evaluation data has only {} tokens, fewer than one window of {window}; give more text or a smaller window.",
+            stream.len()
+        )));
+    }
+    Ok(found)
+}
+
+impl Model {
+    /// For measuring.
+    fn measured(&self) -> crate::evaluate::Measured<'_> {
+        crate::evaluate::Measured { checkpoint: &self.checkpoint, architecture: &self.architecture }
+    }
 }

@@ -45,7 +45,7 @@ pub struct Inspection {
 /// Units of a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct LayerUnits {
-    /// Heads.
+    /// Heads; key/value heads, where several queries share one.
     pub heads: usize,
     /// FFN neurons.
     pub neurons: usize,
@@ -62,6 +62,7 @@ pub async fn inspect(folder: &Folder) -> Result<Inspection> {
     let (head, labels) = match &architecture.head {
         Head::None => ("none", Vec::new()),
         Head::Classifier { .. } => ("classifier", model.config.label_names()),
+        Head::CausalLm { .. } => ("causal_lm", Vec::new()),
         Head::MaskedLm { .. } => ("masked_lm", Vec::new()),
     };
     Ok(Inspection {
@@ -73,7 +74,7 @@ pub async fn inspect(folder: &Folder) -> Result<Inspection> {
         head_dim: architecture.layers.first().map_or(0, |layer| layer.head_dim),
         vocabulary: architecture.vocabulary,
         positions: architecture.positions,
-        layers: architecture.layers.iter().map(|layer| LayerUnits { heads: layer.heads, neurons: layer.neurons }).collect(),
+        layers: architecture.layers.iter().map(|layer| LayerUnits { heads: layer.units(Unit::Heads), neurons: layer.neurons }).collect(),
         parameters: checkpoint.parameters(),
         linear_parameters: architecture.linear_parameters(),
         bytes: checkpoint.total_bytes(),

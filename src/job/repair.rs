@@ -5,7 +5,7 @@ use super::report::LayerOutcome;
 use crate::allocate::{LayerPlan, Plan, channels};
 use crate::base::{Error, Phase, Result, Run};
 use crate::calibrate::{Calibration, Moments, SiteStatistics, Statistics};
-use crate::checkpoint::{Matrix, OutputTensor, Scratch, encode};
+use crate::checkpoint::{Layout, Matrix, OutputTensor, Scratch, encode};
 use crate::device::{Activation, Device, Tensor};
 use crate::export::{export_layer, output_dtype};
 use crate::forward::{Block, DeviceLinear, HostLayer, HostLinear, embed};
@@ -85,9 +85,7 @@ impl SecondPass<'_> {
                     self.report(index, unit as usize * batches.len() + number, 2 * batches.len());
                     let (x, y) = (&states[number], &dense_states[number]);
                     let (inputs, dense_inputs) = match unit {
-                        Unit::Heads => {
-                            (student.contexts(device, x, &batch.segments).await?, dense.contexts(device, y, &batch.segments).await?)
-                        }
+                        Unit::Heads => (student.contexts(device, x, batch).await?, dense.contexts(device, y, batch).await?),
                         Unit::Neurons => (student.neurons(device, x).await?, dense.neurons(device, y).await?),
                     };
                     if let Some(sums) = &mut sums {
@@ -100,7 +98,7 @@ impl SecondPass<'_> {
                     dense_states[number] = advance(device, &dense, unit, y, &dense_inputs).await?;
                 }
                 if let Some(sums) = sums {
-                    let problems = sums.problems(device).await?;
+                    let problems = sums.problems(device, self.affine(unit, consumer(&host, unit))).await?;
                     let (linear, done) = self.repair(consumer(&host, unit), consumer(&pruned, unit), Some(&problems)).await?;
                     let uploaded = DeviceLinear::upload(device, &linear).await?;
                     match unit {
@@ -114,7 +112,7 @@ impl SecondPass<'_> {
                 for (number, batch) in batches.iter().enumerate() {
                     let x = &states[number];
                     let inputs = match unit {
-                        Unit::Heads => student.contexts(device, x, &batch.segments).await?,
+                        Unit::Heads => student.contexts(device, x, batch).await?,
                         Unit::Neurons => student.neurons(device, x).await?,
                     };
                     states[number] = advance(device, &student, unit, x, &inputs).await?;
@@ -129,9 +127,14 @@ impl SecondPass<'_> {
         Ok((changed, outcomes))
     }
 
+    /// Whether a consumer has a bias, or the family's config lets it be given one.
+    fn affine(&self, unit: Unit, consumer: &HostLinear) -> bool {
+        consumer.bias.is_some() || self.model.architecture.bias_flag(unit).is_some()
+    }
+
     /// The block with what the plan keeps, in the dtypes that will be written.
     fn pruned(&self, layer: &Layer, kept: &LayerPlan, dense: &HostLayer) -> Result<HostLayer> {
-        let kept = dense.keep(&channels(&kept.heads, layer.head_dim), &kept.neurons);
+        let kept = dense.keep(layer, &kept.heads, &kept.neurons);
         kept.converted(|own| output_dtype(&self.recipe.output, own))
     }
 
@@ -147,12 +150,13 @@ impl SecondPass<'_> {
         let matrix = &consumer(dense, unit).weight;
         let weight = self.device.upload(matrix.inputs(), matrix.outputs(), &matrix.to_f32_inputs_major()?).await?;
         let kept = channels(kept.kept(unit), layer.unit_size(unit));
-        let fit = Problem::plain(self.device, &site.fit, &weight, &kept).await?;
+        let affine = self.affine(unit, consumer(dense, unit));
+        let fit = Problem::plain(self.device, &site.fit, &weight, &kept, affine).await?;
         if site.held_out.count == 0.0 {
             return Ok(Some(Three { all: fit.clone(), fit, held_out: None }));
         }
-        let held_out = Problem::plain(self.device, &site.held_out, &weight, &kept).await?;
-        let all = Problem::plain(self.device, &site.fit.merge(self.device, &site.held_out).await?, &weight, &kept).await?;
+        let held_out = Problem::plain(self.device, &site.held_out, &weight, &kept, affine).await?;
+        let all = Problem::plain(self.device, &site.fit.merge(self.device, &site.held_out).await?, &weight, &kept, affine).await?;
         Ok(Some(Three { fit, held_out: Some(held_out), all }))
     }
 
@@ -187,6 +191,10 @@ impl SecondPass<'_> {
                     dense.bias_values()?.iter().zip(&fit.shift).map(|(b, shift)| (f64::from(*b) + shift) as f32).collect();
                 let dtype = output_dtype(&self.recipe.output, bias.dtype);
                 Some(Matrix { dtype, bytes: encode(dtype, &values).bytes, ..bias.clone() })
+            }
+            None if fit.shift.iter().any(|&shift| shift != 0.0) => {
+                let values: Vec<f32> = fit.shift.iter().map(|&shift| shift as f32).collect();
+                Some(Matrix { rows: outputs, cols: 1, dtype, layout: Layout::OutIn, bytes: encode(dtype, &values).bytes })
             }
             None => None,
         };
@@ -229,18 +237,18 @@ impl AwareSums {
         device.cross_gram(inputs, wanted, &self.cross[set]).await
     }
 
-    async fn problems(self, device: &Device) -> Result<Three> {
+    async fn problems(self, device: &Device, affine: bool) -> Result<Three> {
         let SiteStatistics { fit, held_out } = &self.inputs;
         let [cross, held_cross] = &self.cross;
         let [outputs, held_outputs] = &self.outputs;
-        let problem = Problem::aware(device, fit, cross, outputs).await?;
+        let problem = Problem::aware(device, fit, cross, outputs, affine).await?;
         if held_out.count == 0.0 {
             return Ok(Three { all: problem.clone(), fit: problem, held_out: None });
         }
-        let check = Problem::aware(device, held_out, held_cross, held_outputs).await?;
+        let check = Problem::aware(device, held_out, held_cross, held_outputs, affine).await?;
         let inputs = fit.merge(device, held_out).await?;
         let outputs = outputs.merge(device, held_outputs).await?;
-        let all = Problem::aware(device, &inputs, &device.add(cross, held_cross, 1.0).await?, &outputs).await?;
+        let all = Problem::aware(device, &inputs, &device.add(cross, held_cross, 1.0).await?, &outputs, affine).await?;
         Ok(Three { fit: problem, held_out: Some(check), all })
     }
 }

@@ -253,6 +253,11 @@ pub(super) fn card(report: &Report, name: &str) -> Card {
         card.evaluation = format!("{} labelled sentences", before.examples);
         (card.before, card.after) = (Some(before.accuracy), Some(after.accuracy));
     }
+    if let (Some(Measure::Perplexity(before)), Some(Measure::Perplexity(after))) = (&report.quality_before, &report.quality_after) {
+        card.metric = "perplexity".to_owned();
+        card.evaluation = format!("{} tokens in windows of {}", before.tokens, before.window);
+        (card.before, card.after) = (Some(before.perplexity), Some(after.perplexity));
+    }
     card
 }
 
@@ -273,6 +278,14 @@ impl std::fmt::Display for Report {
                 Some(Measure::Classify(quality)) => {
                     let kl = quality.kl.map_or(String::new(), |kl| format!(", KL to the dense model {kl:.4}"));
                     writeln!(f, "{when}: accuracy {:.4} on {} sentences{kl}.", quality.accuracy, quality.examples)?;
+                }
+                Some(Measure::Perplexity(found)) => {
+                    let kl = found.kl.map_or(String::new(), |kl| format!(", KL to the dense model {kl:.4}"));
+                    writeln!(
+                        f,
+                        "{when}: perplexity {:.3} on {} tokens in windows of {}{kl}.",
+                        found.perplexity, found.tokens, found.window
+                    )?;
                 }
                 Some(Measure::Features { distance: Some(distance), examples }) => {
                     writeln!(

@@ -1,7 +1,7 @@
 //! BERT (Devlin et al., 2019) as Transformers stores it: with and without the `bert.` prefix, with a classifier, a
 //! masked-LM head or none.
 
-use super::{Activation, Architecture, Config, Embeddings, Head, Layer, Linear, Norm, NormPlacement, Shapes, Unit};
+use super::{Activation, Architecture, Config, Embeddings, Head, Layer, Linear, Norm, NormKind, NormPlacement, Shapes, Unit};
 use crate::base::{Error, Result};
 use crate::checkpoint::Checkpoint;
 
@@ -37,6 +37,7 @@ pub(super) fn describe(config: &Config, checkpoint: &Checkpoint) -> Result<Archi
                 value: shapes.linear(&format!("{at}.attention.self.value"), width, hidden)?,
                 attention_output: shapes.linear(&format!("{at}.attention.output.dense"), hidden, width)?,
                 attention_norm: norm(&shapes, &format!("{at}.attention.output.LayerNorm"), hidden)?,
+                ffn_gate: None,
                 ffn_input: shapes.linear(&format!("{at}.intermediate.dense"), neurons, hidden)?,
                 ffn_output: shapes.linear(&format!("{at}.output.dense"), hidden, neurons)?,
                 ffn_norm: norm(&shapes, &format!("{at}.output.LayerNorm"), hidden)?,
@@ -49,9 +50,9 @@ pub(super) fn describe(config: &Config, checkpoint: &Checkpoint) -> Result<Archi
     let types = config.size_or("type_vocab_size", 2)?;
     let embeddings = Embeddings {
         tokens: shapes.table(&format!("{prefix}embeddings.word_embeddings.weight"), vocabulary, hidden)?,
-        positions: shapes.table(&format!("{prefix}embeddings.position_embeddings.weight"), positions, hidden)?,
+        positions: Some((shapes.table(&format!("{prefix}embeddings.position_embeddings.weight"), positions, hidden)?, 0)),
         token_types: Some(shapes.table(&format!("{prefix}embeddings.token_type_embeddings.weight"), types, hidden)?),
-        norm: norm(&shapes, &format!("{prefix}embeddings.LayerNorm"), hidden)?,
+        norm: Some(norm(&shapes, &format!("{prefix}embeddings.LayerNorm"), hidden)?),
     };
     Ok(Architecture {
         family: "bert",
@@ -61,13 +62,18 @@ pub(super) fn describe(config: &Config, checkpoint: &Checkpoint) -> Result<Archi
         positions,
         activation: Activation::named(config.text("hidden_act").unwrap_or("gelu"))?,
         norm_eps: config.number_or("layer_norm_eps", 1e-12)? as f32,
+        norm_kind: NormKind::Layer,
         placement: NormPlacement::Post,
+        rotary: None,
         causal: false,
+        final_norm: None,
+        bos: None,
         head: head(&shapes, prefix, hidden, vocabulary, &embeddings)?,
         embeddings,
         layers,
         stock_units: &[Unit::Neurons],
-        width_fields: super::WidthFields { neurons: "intermediate_size" },
+        width_fields: super::WidthFields { neurons: "intermediate_size", heads: None },
+        bias_fields: None,
     })
 }
 
@@ -92,6 +98,7 @@ fn head(shapes: &Shapes<'_>, prefix: &str, hidden: usize, vocabulary: usize, emb
             layout: crate::checkpoint::Layout::OutIn,
             outputs: vocabulary,
             inputs: hidden,
+            fused_at: None,
         };
         return Ok(Head::MaskedLm {
             transform: shapes.linear("cls.predictions.transform.dense", hidden, hidden)?,
@@ -106,5 +113,5 @@ fn head(shapes: &Shapes<'_>, prefix: &str, hidden: usize, vocabulary: usize, emb
 fn norm(shapes: &Shapes<'_>, at: &str, width: usize) -> Result<Norm> {
     let old = shapes.checkpoint.get(&format!("{at}.gamma")).is_some();
     let (gain, bias) = if old { ("gamma", "beta") } else { ("weight", "bias") };
-    Ok(Norm { gain: shapes.vector(&format!("{at}.{gain}"), width)?, bias: shapes.vector(&format!("{at}.{bias}"), width)? })
+    Ok(Norm { gain: shapes.vector(&format!("{at}.{gain}"), width)?, bias: Some(shapes.vector(&format!("{at}.{bias}"), width)?) })
 }

@@ -1,6 +1,6 @@
 //! Looking tensors up, and checking their shapes against the config.
 
-use super::Linear;
+use super::{Linear, Norm};
 use crate::base::{Error, Result};
 use crate::checkpoint::{Checkpoint, Layout};
 
@@ -50,6 +50,49 @@ impl Shapes<'_> {
             layout: Layout::OutIn,
             outputs,
             inputs,
+            fused_at: None,
+        })
+    }
+}
+
+impl Shapes<'_> {
+    /// `at.weight`, [inputs, outputs] as Conv1D stores it, with its bias.
+    pub(super) fn conv1d(&self, at: &str, outputs: usize, inputs: usize) -> Result<Linear> {
+        Ok(Linear {
+            weight: self.table(&format!("{at}.weight"), inputs, outputs)?,
+            bias: Some(self.vector(&format!("{at}.bias"), outputs)?),
+            layout: Layout::InOut,
+            outputs,
+            inputs,
+            fused_at: None,
+        })
+    }
+
+    /// A layer normalisation, `at.weight` and `at.bias`.
+    pub(super) fn layer_norm(&self, at: &str, width: usize) -> Result<Norm> {
+        Ok(Norm { gain: self.vector(&format!("{at}.weight"), width)?, bias: Some(self.vector(&format!("{at}.bias"), width)?) })
+    }
+
+    /// A root-mean-square normalisation, `at.weight`.
+    pub(super) fn rms_norm(&self, at: &str, width: usize) -> Result<Norm> {
+        Ok(Norm { gain: self.vector(&format!("{at}.weight"), width)?, bias: None })
+    }
+
+    /// Whether there is such a tensor.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.checkpoint.get(name).is_some()
+    }
+
+    /// The decoder of a causal language model: its own tensor, or the token table.
+    pub(super) fn decoder(&self, name: &str, tokens: &str, vocabulary: usize, hidden: usize) -> Result<Linear> {
+        let weight = if self.has(name) { name } else { tokens };
+        Ok(Linear {
+            weight: self.table(weight, vocabulary, hidden)?,
+            bias: None,
+            layout: Layout::OutIn,
+            outputs: vocabulary,
+            inputs: hidden,
+            fused_at: None,
         })
     }
 }

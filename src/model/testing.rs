@@ -196,6 +196,7 @@ fn every_top_is_understood() {
         let is = match &opened.architecture.head {
             Head::None => Top::None,
             Head::Classifier { classifier, .. } => Top::Classifier(classifier.outputs),
+            Head::CausalLm { .. } => unreachable!("a BERT"),
             Head::MaskedLm { .. } => Top::MaskedLm,
         };
         assert_eq!(is, top);

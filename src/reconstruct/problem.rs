@@ -8,6 +8,8 @@ use crate::device::{Device, Op, Tensor};
 #[derive(Debug, Clone)]
 pub struct Problem {
     count: f64,
+    /// Whether the consumer has, or can be given, a bias; without one nothing is centred.
+    affine: bool,
     /// Sum of x x^T, [k, k]; absent where only means are needed.
     gram: Option<Tensor>,
     /// Sum of x y^T, [k, d]; absent with `gram`.
@@ -34,7 +36,7 @@ pub struct Fit {
 
 impl Problem {
     /// Plain: the consumer should give on the kept inputs what the dense consumer `weight`, [n, d], gives on all n inputs.
-    pub async fn plain(device: &Device, moments: &Moments, weight: &Tensor, kept: &[u32]) -> Result<Self> {
+    pub async fn plain(device: &Device, moments: &Moments, weight: &Tensor, kept: &[u32], affine: bool) -> Result<Self> {
         let all = moments.read_sums(device).await?;
         let pick = |values: &[f64]| kept.iter().map(|&i| values[i as usize]).collect();
         let x = HostSums { count: all.count, sums: pick(&all.sums), squares: pick(&all.squares) };
@@ -49,15 +51,15 @@ impl Problem {
             }
             None => (None, None, None),
         };
-        Ok(Self { count: all.count, gram, cross, x, y_sums, y_square })
+        Ok(Self { count: all.count, affine, gram, cross, x, y_sums, y_square })
     }
 
     /// Error-aware: moments of the student's kept inputs, and what its outputs should be, as sums.
-    pub async fn aware(device: &Device, inputs: &Moments, cross: &Tensor, outputs: &Moments) -> Result<Self> {
+    pub async fn aware(device: &Device, inputs: &Moments, cross: &Tensor, outputs: &Moments, affine: bool) -> Result<Self> {
         let x = inputs.read_sums(device).await?;
         let y = outputs.read_sums(device).await?;
         let y_square = Some(y.squares.iter().sum());
-        Ok(Self { count: x.count, gram: inputs.gram.clone(), cross: Some(cross.clone()), x, y_sums: y.sums, y_square })
+        Ok(Self { count: x.count, affine, gram: inputs.gram.clone(), cross: Some(cross.clone()), x, y_sums: y.sums, y_square })
     }
 
     /// Number of outputs.
@@ -72,7 +74,8 @@ impl Problem {
 
     /// Mean variance of the kept inputs, times the number of tokens: the scale of the damping.
     pub(super) fn mean_variance(&self) -> f64 {
-        let variances = self.x.variances();
+        let count = self.count.max(1.0);
+        let variances = if self.affine { self.x.variances() } else { self.x.squares.iter().map(|square| square / count).collect() };
         self.count * variances.iter().sum::<f64>() / variances.len().max(1) as f64
     }
 
@@ -81,7 +84,7 @@ impl Problem {
         let gram = self.gram.as_ref().ok_or_else(|| Error::internal("a repair without its Gram matrix"))?;
         // With a mean of sum / sqrt(count) and a count of 1 the operation gives the sum, not the average.
         let root = self.count.max(1.0).sqrt();
-        let mean: Vec<f32> = self.x.sums.iter().map(|sum| (sum / root) as f32).collect();
+        let mean: Vec<f32> = self.x.sums.iter().map(|sum| if self.affine { (sum / root) as f32 } else { 0.0 }).collect();
         let mean = device.upload(1, mean.len(), &mean).await?;
         let all: Vec<u32> = (0..gram.rows() as u32).collect();
         device.covariance(gram, &mean, 1.0, &all, &all, damping as f32).await
@@ -90,6 +93,9 @@ impl Problem {
     /// Sum of centred x y^T, [k, d].
     pub(super) async fn centred_cross(&self, device: &Device) -> Result<Tensor> {
         let cross = self.cross.as_ref().ok_or_else(|| Error::internal("a repair without its cross-Gram"))?;
+        if !self.affine {
+            return Ok(cross.clone());
+        }
         let (x, y) = (narrow(&self.x.sums), narrow(&self.y_sums));
         let (x, y) = (device.upload(x.len(), 1, &x).await?, device.upload(1, y.len(), &y).await?);
         device.add(cross, &device.matmul(&x, Op::N, &y, Op::N).await?, (-1.0 / self.count.max(1.0)) as f32).await
@@ -97,6 +103,9 @@ impl Problem {
 
     /// Mean of y - x V for weights V, [k, d]: what the bias must add.
     pub(super) async fn shift(&self, device: &Device, weight: &Tensor) -> Result<Vec<f64>> {
+        if !self.affine {
+            return Ok(vec![0.0; self.outputs()]);
+        }
         let sums = device.upload(1, self.x.sums.len(), &narrow(&self.x.sums)).await?;
         let given = wide(&device.read(&device.matmul(&sums, Op::N, weight, Op::N).await?).await?);
         Ok(self.y_sums.iter().zip(given).map(|(wanted, given)| (wanted - given) / self.count.max(1.0)).collect())
@@ -105,7 +114,8 @@ impl Problem {
     /// Relative error of a fit on these tokens: the squared error over the variance of y. `None` where it cannot be told.
     pub async fn error(&self, device: &Device, fit: &Fit) -> Result<Option<f64>> {
         let Some(y_square) = self.y_square.filter(|_| self.count > 0.0) else { return Ok(None) };
-        let spread = y_square - self.y_sums.iter().map(|sum| sum * sum / self.count).sum::<f64>();
+        let centre = if self.affine { self.y_sums.iter().map(|sum| sum * sum / self.count).sum() } else { 0.0 };
+        let spread = y_square - centre;
         let cross = self.centred_cross(device).await?;
         let explained = device.matmul(&self.centred_gram(device, 0.0).await?, Op::N, &fit.weight, Op::N).await?;
         let quadratic = device.dot(&explained, &fit.weight).await? - 2.0 * device.dot(&cross, &fit.weight).await?;

@@ -42,7 +42,7 @@ fn data(tokens: usize, inputs: usize, outputs: usize, seed: u64) -> Data {
 
 impl Data {
     fn problem(&self, kept: &[u32]) -> Problem {
-        block_on(Problem::plain(&self.device, &self.moments, &self.dense, kept)).unwrap()
+        block_on(Problem::plain(&self.device, &self.moments, &self.dense, kept, true)).unwrap()
     }
 
     fn truncated(&self, kept: &[u32]) -> Tensor {

@@ -25,8 +25,8 @@ impl Criterion for Magnitude {
 
     fn score<'a>(&'a self, site: &'a Site<'a>) -> LocalFuture<'a, Result<Scores>> {
         Box::pin(async move {
-            let channels: Vec<f64> = site.producer_squares()?.iter().zip(site.consumer_squares()?).map(|(a, b)| a + b).collect();
-            Ok(Scores::Independent(site.by_unit(&channels).into_iter().map(f64::sqrt).collect()))
+            let read = site.by_unit(&site.consumer_squares()?);
+            Ok(Scores::Independent(site.producer_squares()?.iter().zip(read).map(|(made, read)| (made + read).sqrt()).collect()))
         })
     }
 }

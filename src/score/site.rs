@@ -36,17 +36,25 @@ impl Site<'_> {
         Ok(row_squares(&matrix.to_f32_inputs_major()?, matrix.inputs()))
     }
 
-    /// Squared L2 norm of the weights that produce each channel, biases left out, [channels].
+    /// Squared L2 norm of the weights that produce each unit, biases left out, [units].
     pub fn producer_squares(&self) -> Result<Vec<f64>> {
-        let producers = match self.unit {
+        let mut producers = match self.unit {
             Unit::Heads => vec![&self.host.query, &self.host.key, &self.host.value],
             Unit::Neurons => vec![&self.host.ffn_input],
         };
-        let mut squares = vec![0.0; self.consumer().inputs()];
+        if self.unit == Unit::Neurons {
+            producers.extend(&self.host.ffn_gate);
+        }
+        let units = self.consumer().inputs() / self.unit_size.max(1);
+        let mut squares = vec![0.0; units];
         for producer in producers {
             let (values, outputs) = (producer.weight.to_f32_inputs_major()?, producer.weight.outputs());
+            // Under grouped queries a unit has more query channels than key channels.
+            let size = (outputs / units.max(1)).max(1);
             for row in values.chunks_exact(outputs.max(1)) {
-                squares.iter_mut().zip(row).for_each(|(sum, &v)| *sum += f64::from(v) * f64::from(v));
+                for (sum, unit) in squares.iter_mut().zip(row.chunks_exact(size)) {
+                    *sum += unit.iter().map(|&v| f64::from(v) * f64::from(v)).sum::<f64>();
+                }
             }
         }
         Ok(squares)

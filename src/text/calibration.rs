@@ -51,7 +51,7 @@ impl CalibrationOptions {
 /// What was used of the calibration text, for the report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct CalibrationUsed {
-    /// Non-blank lines that the text has.
+    /// Non-blank lines that the text has; windows, where it is one stream.
     pub lines: usize,
     /// Sequences that were drawn.
     pub sequences: usize,

@@ -5,10 +5,12 @@
 mod calibration;
 mod labelled;
 mod lines;
+mod stream;
 mod tokenizer;
 mod tokenizer_json;
 mod wordpiece;
 
 pub use calibration::{Calibration, CalibrationOptions, CalibrationUsed, calibration_lines, sentences};
 pub use labelled::{Example, LabelledSet};
+pub use stream::{calibration_windows, windows};
 pub use tokenizer::Tokenizer;

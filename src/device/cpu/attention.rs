@@ -9,10 +9,11 @@ impl Cpu {
     /// See [`crate::device::Device::attention`].
     pub async fn attention(&self, q: &Tensor, k: &Tensor, v: &Tensor, segments: &Segments, shape: AttentionShape) -> Result<Tensor> {
         let AttentionShape { heads, kv_heads, head_dim, causal } = shape;
-        q.expect("the queries", segments.tokens(), heads * head_dim)?;
+        let cached = segments.tokens().saturating_sub(q.rows);
+        q.expect("the queries", if segments.len() == 1 { q.rows } else { segments.tokens() }, heads * head_dim)?;
         k.expect("the keys", segments.tokens(), kv_heads * head_dim)?;
         v.expect("the values", segments.tokens(), kv_heads * head_dim)?;
-        if heads == 0 || segments.tokens() == 0 {
+        if heads == 0 || q.rows == 0 {
             return self.zeros(q.rows, q.cols).await;
         }
         let (q, k, v) = (q.cpu()?.get(), k.cpu()?.get(), v.cpu()?.get());
@@ -25,9 +26,10 @@ impl Cpu {
                 continue;
             }
             // [heads, length, head_dim]; query heads of one KV group read the same keys and values.
-            let by_head = |tensor: &Candle, heads: usize| -> Result<Candle> {
+            let by_head = |tensor: &Candle, heads: usize, length: usize| -> Result<Candle> {
                 Ok(tensor.narrow(0, rows.start, length)?.reshape((length, heads, head_dim))?.transpose(0, 1)?.contiguous()?)
             };
+            let queries = length - cached;
             let repeat = |tensor: Candle| -> Result<Candle> {
                 let group = heads / kv_heads;
                 if group == 1 {
@@ -36,22 +38,24 @@ impl Cpu {
                 let spread = tensor.unsqueeze(1)?.expand((kv_heads, group, length, head_dim))?;
                 Ok(spread.reshape((heads, length, head_dim))?)
             };
-            let (qs, ks, vs) = (by_head(&q, heads)?, repeat(by_head(&k, kv_heads)?)?, repeat(by_head(&v, kv_heads)?)?);
+            let (qs, ks, vs) =
+                (by_head(&q, heads, queries)?, repeat(by_head(&k, kv_heads, length)?)?, repeat(by_head(&v, kv_heads, length)?)?);
             let mut scores = (qs.matmul(&ks.transpose(1, 2)?)? * scale)?;
             if causal {
-                scores = scores.broadcast_add(&causal_mask(length)?)?;
+                scores = scores.broadcast_add(&causal_mask(queries, length)?)?;
             }
             let shifted = scores.broadcast_sub(&scores.max_keepdim(2)?)?.exp()?;
             let weights = shifted.broadcast_div(&shifted.sum_keepdim(2)?)?;
-            contexts.push(weights.matmul(&vs)?.transpose(0, 1)?.reshape((length, heads * head_dim))?);
+            contexts.push(weights.matmul(&vs)?.transpose(0, 1)?.reshape((queries, heads * head_dim))?);
         }
         self.wrap(Candle::cat(&contexts, 0)?)
     }
 }
 
-/// [length, length] of 0 where a key may be seen and -infinity where it lies ahead.
-fn causal_mask(length: usize) -> Result<Candle> {
+/// [queries, length] of 0 where a key may be seen and -infinity where it lies ahead; the queries are the last rows.
+fn causal_mask(queries: usize, length: usize) -> Result<Candle> {
+    let ahead = |query: usize, key: usize| key > query + length - queries;
     let values: Vec<f32> =
-        (0..length).flat_map(|query| (0..length).map(move |key| if key > query { f32::NEG_INFINITY } else { 0.0 })).collect();
-    Ok(Candle::from_vec(values, (length, length), &candle_core::Device::Cpu)?)
+        (0..queries).flat_map(|query| (0..length).map(move |key| if ahead(query, key) { f32::NEG_INFINITY } else { 0.0 })).collect();
+    Ok(Candle::from_vec(values, (queries, length), &candle_core::Device::Cpu)?)
 }

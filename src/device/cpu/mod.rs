@@ -4,6 +4,7 @@
 
 mod attention;
 mod cholesky;
+mod decoding;
 mod elementwise;
 mod products;
 mod statistics;

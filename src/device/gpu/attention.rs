@@ -13,7 +13,9 @@ impl Gpu {
     pub async fn attention(&self, q: &Tensor, k: &Tensor, v: &Tensor, segments: &Segments, shape: AttentionShape) -> Result<Tensor> {
         let AttentionShape { heads, kv_heads, head_dim, causal } = shape;
         let n = segments.tokens();
-        q.expect("q of attention", n, heads * head_dim)?;
+        // With a cache, the queries are the last rows of the one sequence.
+        let cached = if segments.len() == 1 { n.saturating_sub(q.rows) } else { 0 };
+        q.expect("q of attention", n - cached, heads * head_dim)?;
         k.expect("k of attention", n, kv_heads * head_dim)?;
         v.expect("v of attention", n, kv_heads * head_dim)?;
         if kv_heads == 0 || head_dim == 0 || !heads.is_multiple_of(kv_heads) {
@@ -21,11 +23,11 @@ impl Gpu {
         }
         let bounds = bounds(segments);
         let bound_buffer = self.upload_indices(&bounds).await?;
-        let out = self.tensor(n, q.cols)?;
+        let out = self.tensor(n - cached, q.cols)?;
         let longest = segments.ranges().map(|range| range.len()).max().unwrap_or(0);
         let row_cost = 6.0 * longest as f64 * q.cols as f64;
-        for span in self.spans(n, q.cols as u64 * 4, row_cost) {
-            let keys = keys(&bounds, &span);
+        for span in self.spans(n - cached, q.cols as u64 * 4, row_cost) {
+            let keys = keys(&bounds, &(span.start + cached..span.end + cached));
             self.launch(Launch {
                 kernel: Kernel::new("attention.wgsl").with("WIDTH", width(head_dim)).with("LENGTH", head_dim / step(head_dim)),
                 storage: &[
@@ -37,7 +39,7 @@ impl Gpu {
                 ],
                 params: &[
                     span.len() as u32,
-                    span.start as u32,
+                    (span.start + cached) as u32,
                     keys.start as u32,
                     heads as u32,
                     kv_heads as u32,

@@ -63,7 +63,7 @@ impl Gpu {
 }
 
 /// Workgroups in two dimensions, since one may have 65,535 at most, and how many are in a row.
-fn grid(groups: usize) -> ([usize; 2], usize) {
+pub(super) fn grid(groups: usize) -> ([usize; 2], usize) {
     let per_row = groups.clamp(1, 1 << 15);
     ([per_row, groups.div_ceil(per_row)], per_row)
 }

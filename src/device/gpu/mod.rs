@@ -16,6 +16,7 @@ mod weight;
 mod attention;
 mod cholesky;
 mod covariance;
+mod decoding;
 mod elementwise;
 mod embed;
 mod gemm;

@@ -1,0 +1,128 @@
+//! Perplexity over windows of a token stream, and the KL divergence to another model, token by token.
+
+use super::{batch_tokens, last_states};
+use crate::base::{Error, Phase, Result, Run};
+use crate::checkpoint::Checkpoint;
+use crate::device::{Device, Tensor};
+use crate::forward::{Batch, Decoder, batches};
+use crate::model::Architecture;
+use serde::Serialize;
+
+/// How well a language model predicts a text.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Prediction {
+    /// exp of the mean negative log-likelihood of every token after the first of its window.
+    pub perplexity: f64,
+    /// Number of tokens that count.
+    pub tokens: usize,
+    /// Tokens in a window, the first included.
+    pub window: usize,
+    /// Mean KL(reference || model) a token, in nats, where there is a reference.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kl: Option<f64>,
+}
+
+/// A model to measure.
+#[derive(Clone, Copy)]
+pub struct Measured<'a> {
+    /// Its tensors.
+    pub checkpoint: &'a Checkpoint,
+    /// What they compute.
+    pub architecture: &'a Architecture,
+}
+
+/// A model's normalised last states over the windows, with the ln of summed exponentials of each row.
+struct Scored<'a> {
+    decoder: Decoder<'a>,
+    states: Vec<Tensor>,
+    norms: Vec<Vec<f32>>,
+    loss: f64,
+}
+
+/// Rows whose logits over one tile are held at once.
+const ROWS: usize = 1024;
+
+/// Perplexity of a model over windows of equal length; with a reference, the KL divergence to it over the same windows.
+pub async fn predict(
+    device: &Device,
+    run: &Run,
+    phase: Phase,
+    model: Measured<'_>,
+    reference: Option<Measured<'_>>,
+    windows: &[Vec<u32>],
+) -> Result<Prediction> {
+    let window = windows.first().map_or(0, Vec::len);
+    if window < 2 {
+        return Err(Error::input("The text gives no window of at least two tokens; give more text or another window."));
+    }
+    let batches = batches(windows, batch_tokens(device));
+    let own = score(device, run, phase, model, &batches).await?;
+    let tokens = windows.len() * (window - 1);
+    let kl = match reference {
+        Some(reference) => {
+            let reference = score(device, run, phase, reference, &batches).await?;
+            Some(divergence(device, &reference, &own).await? / tokens as f64)
+        }
+        None => None,
+    };
+    Ok(Prediction { perplexity: (own.loss / tokens as f64).exp(), tokens, window, kl })
+}
+
+/// Runs the model, keeps the states of every token that predicts another, and sums the losses.
+async fn score<'a>(device: &'a Device, run: &Run, phase: Phase, model: Measured<'a>, batches: &[Batch]) -> Result<Scored<'a>> {
+    let decoder = Decoder::read(device, model.checkpoint, model.architecture).await?;
+    let last = last_states(device, run, phase, model.checkpoint, model.architecture, batches).await?;
+    let (mut states, mut targets) = (Vec::new(), Vec::new());
+    for (state, batch) in last.into_iter().zip(batches) {
+        let rows: Vec<u32> = batch.segments.ranges().flat_map(|rows| rows.start as u32..rows.end as u32 - 1).collect();
+        for rows in rows.chunks(ROWS) {
+            targets.push(rows.iter().map(|&row| batch.ids[row as usize + 1]).collect::<Vec<u32>>());
+            states.push(decoder.normalise(&device.select(&state, Some(rows), None).await?).await?);
+        }
+    }
+    let mut sums = Vec::with_capacity(states.len());
+    for targets in &targets {
+        let begin: Vec<f32> = targets.iter().flat_map(|_| [-1e30, 0.0, 0.0]).collect();
+        sums.push(device.upload(targets.len(), 3, &begin).await?);
+    }
+    for index in 0..decoder.tiles() {
+        let (first, tile) = decoder.tile(index).await?;
+        for ((states, targets), sums) in states.iter().zip(&targets).zip(&sums) {
+            device.softmax_tile(&decoder.logits(states, &tile).await?, first, targets, sums).await?;
+        }
+    }
+    let mut norms = Vec::with_capacity(sums.len());
+    let mut loss = 0.0;
+    for sums in &sums {
+        let values = device.read(sums).await?;
+        norms.push(values.chunks_exact(3).map(|row| (f64::from(row[0]) + f64::from(row[1]).ln()) as f32).collect());
+        loss += values.chunks_exact(3).map(|row| f64::from(row[0]) + f64::from(row[1]).ln() - f64::from(row[2])).sum::<f64>();
+    }
+    if !loss.is_finite() {
+        return Err(Error::input("The model gives logits that are not finite; its weights are damaged or overflow."));
+    }
+    Ok(Scored { decoder, states, norms, loss })
+}
+
+/// Sum over tokens of KL(p || q).
+async fn divergence(device: &Device, p: &Scored<'_>, q: &Scored<'_>) -> Result<f64> {
+    let mut totals = Vec::with_capacity(p.states.len());
+    for norms in &p.norms {
+        totals.push(device.zeros(norms.len(), 1).await?);
+    }
+    for index in 0..p.decoder.tiles() {
+        let ((_, p_tile), (_, q_tile)) = (p.decoder.tile(index).await?, q.decoder.tile(index).await?);
+        for (part, total) in totals.iter().enumerate() {
+            let p_norms = device.upload(p.norms[part].len(), 1, &p.norms[part]).await?;
+            let q_norms = device.upload(q.norms[part].len(), 1, &q.norms[part]).await?;
+            let p_logits = p.decoder.logits(&p.states[part], &p_tile).await?;
+            let q_logits = q.decoder.logits(&q.states[part], &q_tile).await?;
+            device.divergence_tile(&p_logits, &p_norms, &q_logits, &q_norms, total).await?;
+        }
+    }
+    let mut sum = 0.0;
+    for total in &totals {
+        sum += device.read(total).await?.into_iter().map(f64::from).sum::<f64>();
+    }
+    Ok(sum.max(0.0))
+}

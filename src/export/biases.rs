@@ -1,0 +1,54 @@
+//! Biases that repairs add to layers without one: a config gives them to all layers of a kind or to none, so the others get
+//! zeros.
+
+use super::widths::outputs_of;
+use super::{OutputOptions, output_dtype};
+use crate::allocate::Widths;
+use crate::base::Result;
+use crate::checkpoint::{Checkpoint, Data, OutputTensor, Scratch};
+use crate::model::{Architecture, Config, Linear, Unit};
+use std::collections::HashSet;
+
+/// Name of the bias of a linear layer that has none yet.
+pub(super) fn added_name(linear: &Linear) -> String {
+    format!("{}bias", linear.weight.strip_suffix("weight").unwrap_or(&linear.weight))
+}
+
+/// Completes the biases of every layer where a repair added one, and says so in the config.
+pub(super) async fn complete(
+    architecture: &Architecture,
+    checkpoint: &Checkpoint,
+    config: &mut Config,
+    widths: &[Widths],
+    options: &OutputOptions,
+    changed: &mut Vec<OutputTensor>,
+    scratch: &mut dyn Scratch,
+) -> Result<()> {
+    let there: HashSet<String> = changed.iter().map(|tensor| tensor.name.clone()).collect();
+    for unit in Unit::ALL {
+        let Some(flag) = architecture.bias_flag(unit) else { continue };
+        let around = || {
+            architecture
+                .layers
+                .iter()
+                .zip(widths)
+                .flat_map(|(layer, widths)| layer.around(unit).into_iter().map(move |linear| (layer, *widths, linear)))
+        };
+        let added = around().any(|(_, _, linear)| linear.bias.is_none() && there.contains(&added_name(linear)));
+        if !added {
+            continue;
+        }
+        config.set(flag, true);
+        for (layer, widths, linear) in around() {
+            let name = added_name(linear);
+            if linear.bias.is_some() || there.contains(&name) {
+                continue;
+            }
+            let outputs = outputs_of(layer, widths, linear);
+            let dtype = output_dtype(options, checkpoint.require(&linear.weight)?.dtype);
+            let source = scratch.put(&name, vec![0; outputs * dtype.size()]).await?;
+            changed.push(OutputTensor { name, dtype, shape: vec![outputs as u64], data: Data::Changed(source) });
+        }
+    }
+    Ok(())
+}

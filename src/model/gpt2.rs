@@ -1,0 +1,79 @@
+//! GPT-2 (Radford et al., 2019) as Transformers stores it: Conv1D weights [in, out], q, k and v side by side in `c_attn`, a
+//! head that is tied to the token table, with and without the `transformer.` prefix.
+
+use super::{
+    Activation, Architecture, Config, Embeddings, Head, Layer, Linear, NormKind, NormPlacement, Shapes, Unit, WidthFields, class_name,
+    layer_widths,
+};
+use crate::base::{Error, Result};
+use crate::checkpoint::Checkpoint;
+
+pub(super) fn describe(config: &Config, checkpoint: &Checkpoint) -> Result<Architecture> {
+    for flag in ["scale_attn_by_inverse_layer_idx", "add_cross_attention"] {
+        if config.flag_or(flag, false) {
+            return Err(Error::input(format!("config.json sets {flag}, which Coppice does not support for GPT-2.")));
+        }
+    }
+    let hidden = config.size("n_embd")?;
+    let heads = config.size("n_head")?;
+    if hidden % heads != 0 {
+        return Err(Error::input(format!("config.json has n_embd {hidden}, which n_head {heads} does not divide.")));
+    }
+    let head_dim = hidden / heads;
+    let neurons = config.size_or("n_inner", 4 * hidden)?;
+    let shapes = Shapes { checkpoint };
+    let prefix = if shapes.has("transformer.wte.weight") { "transformer." } else { "" };
+    let layers = (0..config.size("n_layer")?)
+        .map(|index| {
+            let (heads, neurons) = layer_widths(config, index, heads, neurons)?;
+            let width = heads * head_dim;
+            let at = format!("{prefix}h.{index}");
+            let fused = shapes.conv1d(&format!("{at}.attn.c_attn"), 3 * width, hidden)?;
+            let part = |place: usize| Linear { outputs: width, fused_at: Some(place * width), ..fused.clone() };
+            Ok(Layer {
+                heads,
+                kv_heads: heads,
+                head_dim,
+                neurons,
+                query: part(0),
+                key: part(1),
+                value: part(2),
+                attention_output: shapes.conv1d(&format!("{at}.attn.c_proj"), hidden, width)?,
+                attention_norm: shapes.layer_norm(&format!("{at}.ln_1"), hidden)?,
+                ffn_gate: None,
+                ffn_input: shapes.conv1d(&format!("{at}.mlp.c_fc"), neurons, hidden)?,
+                ffn_output: shapes.conv1d(&format!("{at}.mlp.c_proj"), hidden, neurons)?,
+                ffn_norm: shapes.layer_norm(&format!("{at}.ln_2"), hidden)?,
+            })
+        })
+        .collect::<Result<Vec<_>>>()?;
+    let vocabulary = config.size("vocab_size")?;
+    let positions = config.size_or("n_positions", 1024)?;
+    let tokens = shapes.table(&format!("{prefix}wte.weight"), vocabulary, hidden)?;
+    Ok(Architecture {
+        family: "gpt2",
+        class: class_name(config, "GPT2LMHeadModel"),
+        hidden,
+        vocabulary,
+        positions,
+        activation: Activation::named(config.text("activation_function").unwrap_or("gelu_new"))?,
+        norm_eps: config.number_or("layer_norm_epsilon", 1e-5)? as f32,
+        norm_kind: NormKind::Layer,
+        placement: NormPlacement::Pre,
+        rotary: None,
+        causal: true,
+        head: Head::CausalLm { decoder: shapes.decoder("lm_head.weight", &tokens, vocabulary, hidden)? },
+        embeddings: Embeddings {
+            tokens,
+            positions: Some((shapes.table(&format!("{prefix}wpe.weight"), positions, hidden)?, 0)),
+            token_types: None,
+            norm: None,
+        },
+        layers,
+        final_norm: Some(shapes.layer_norm(&format!("{prefix}ln_f"), hidden)?),
+        bos: super::token(config, "bos_token_id"),
+        stock_units: &[Unit::Neurons],
+        width_fields: WidthFields { neurons: "n_inner", heads: None },
+        bias_fields: None,
+    })
+}
