@@ -12,7 +12,7 @@ pub(super) fn describe(config: &Config, head_dim: usize) -> Result<Rotary> {
         Some(theta) => theta,
         None => config.number_or("rope_theta", 10_000.0)?,
     };
-    if head_dim % 2 != 0 || theta.is_nan() || theta <= 0.0 {
+    if !head_dim.is_multiple_of(2) || theta.is_nan() || theta <= 0.0 {
         return Err(Error::input(format!("config.json has head_dim {head_dim} and rope_theta {theta}, which make no rotary positions.")));
     }
     let plain = (0..head_dim / 2).map(|pair| theta.powf(-2.0 * pair as f64 / head_dim as f64));
