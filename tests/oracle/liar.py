@@ -28,9 +28,9 @@ import sys
 
 import reference  # before NumPy: it sets the threads
 
+import blocks
 import numpy as np
 import torch
-from torch import nn
 
 UNITS = ("heads", "neurons")
 # Relative error that an f32 implementation may have, in the change that the repair makes to a tensor.
@@ -39,47 +39,36 @@ TOLERANCE = 1e-2
 CLOSE_CALL = 1e-3
 
 
-def producers(unit):
-    return ("attention.self.query", "attention.self.key", "attention.self.value") if unit == "heads" else ("intermediate.dense",)
-
-
-def consumer(unit):
-    return "attention.output.dense" if unit == "heads" else "output.dense"
-
-
-def submodule(layer, name):
-    for part in name.split("."):
-        layer = getattr(layer, part)
-    return layer
-
-
 class Dense:
-    """The dense checkpoint: its tensors as they are in the file, and its encoder in float64."""
+    """The dense checkpoint: its tensors as they are in the file (in the one form of blocks.py), and its blocks in float64."""
 
     def __init__(self, folder):
-        self.tensors = reference.load_tensors(folder)
-        model = reference.load_model(folder, dtype=torch.float64, attn_implementation="eager")
-        self.bert = getattr(model, "bert", model)
-        self.layers = self.bert.encoder.layer
-        config = model.config
-        self.heads, self.neurons = config.num_attention_heads, config.intermediate_size
-        self.head_dim = config.hidden_size // config.num_attention_heads
-        self.prefix = "bert." if any(name.startswith("bert.encoder.") for name in self.tensors) else ""
+        tensors = reference.load_tensors(folder)
+        family = blocks.FAMILIES[reference.read_json(pathlib.Path(folder) / "config.json")["model_type"]]
+        self.family = family(reference.load_model(folder, dtype=torch.float64, attn_implementation=family.attention), tensors)
+        self.tensors = self.family.one_form(tensors)
+        self.layers = self.family.layers
 
     def name(self, layer, part):
-        return f"{self.prefix}encoder.layer.{layer}.{part}"
+        return f"{self.family.prefix}{layer}.{part}"
 
-    def channels(self, unit, kept):
-        """Consumer inputs of units: a head is a block of head_dim."""
-        width = self.head_dim if unit == "heads" else 1
+    def producers(self, unit):
+        return self.family.producers[unit]
+
+    def consumer(self, unit):
+        return self.family.consumer[unit]
+
+    def channels(self, unit, kept, part=None):
+        """Consumer inputs of units, or outputs of the producer `part`: a unit is a block of them."""
+        width = self.family.size(unit, part)
         return (np.asarray(kept, dtype=int)[:, None] * width + np.arange(width)).ravel()
 
     def total(self, unit):
-        return self.heads if unit == "heads" else self.neurons
+        return self.family.units[unit]
 
     def matrix(self, layer, unit):
         """W [inputs, outputs] and b of a consumer, in f64."""
-        name = self.name(layer, consumer(unit))
+        name = self.name(layer, self.consumer(unit))
         return self.tensors[name + ".weight"].double().numpy().T, self.tensors[name + ".bias"].double().numpy()
 
     @torch.no_grad()
@@ -88,41 +77,33 @@ class Dense:
         batches = []
         for _, group in itertools.groupby(sorted(sequences, key=len), key=len):
             while some := list(itertools.islice(group, 64)):
-                batches.append(self.bert.embeddings(input_ids=torch.tensor(some)))
+                batches.append(self.family.embed(torch.tensor(some)))
         return batches
 
 
 @torch.no_grad()
-def run_layer(layer, hidden):
+def run_layer(dense, layer, hidden):
     """Runs a block: (its outputs, {unit: [(x, r), ...]}), x being what enters the unit's consumer, r what the residual adds."""
-    caught = {unit: [] for unit in UNITS}
+    caught = {unit: ([], []) for unit in UNITS}
     handles = []
-    for unit, module in (("heads", layer.attention.output), ("neurons", layer.output)):
+    for unit, into in caught.items():
+        residual, place = dense.family.residual[unit]
+        for module, place, into in ((dense.consumer(unit), 0, into[0]), (residual, place, into[1])):
 
-        def hook(_, args, kwargs, into=caught[unit]):
-            x, r = [*args, *kwargs.values()][:2]
-            into.append((x.flatten(0, 1).numpy(), r.flatten(0, 1).numpy()))
+            def hook(_, args, kwargs, place=place, into=into):
+                into.append([*args, *kwargs.values()][place].flatten(0, 1).numpy())
 
-        handles.append(module.register_forward_pre_hook(hook, with_kwargs=True))
-    outputs = [layer(h) for h in hidden]
+            handles.append(blocks.submodule(layer, module).register_forward_pre_hook(hook, with_kwargs=True))
+    outputs = [dense.family.run(layer, h) for h in hidden]
     for handle in handles:
         handle.remove()
-    return [h[0] if isinstance(h, tuple) else h for h in outputs], caught
+    return outputs, {unit: list(zip(*both)) for unit, both in caught.items()}
 
 
 def narrow(dense, layer, number, plan, tensors):
     """A copy of a dense block with the kept units and the given tensors (names without the layer's prefix)."""
     layer = copy.deepcopy(layer)
-    for unit in UNITS:
-        for part in (*producers(unit), consumer(unit)):
-            weight, bias = tensors[part + ".weight"].double(), tensors[part + ".bias"].double()
-            linear = nn.Linear(weight.shape[1], weight.shape[0], dtype=torch.float64)
-            linear.weight.data, linear.bias.data = weight.clone(), bias.clone()
-            parent, _, last = part.rpartition(".")
-            setattr(submodule(layer, parent), last, linear)
-    attention = layer.attention.self
-    attention.num_attention_heads = len(plan[number]["heads"])
-    attention.all_head_size = attention.num_attention_heads * dense.head_dim
+    dense.family.narrow(layer, len(plan[number]["heads"]), tensors)
     return layer
 
 
@@ -165,17 +146,14 @@ def moments(dense, number, unit, kept, teacher, student):
 def scores(dense, number, unit, criterion, teacher):
     """One score a unit, from the dense model."""
     W, _ = dense.matrix(number, unit)
-    width = dense.head_dim if unit == "heads" else 1
+    total = dense.total(unit)
     if criterion == "flap":  # E ||w_j||^2 (x_j - mu_j)^2: the squared output error once the bias is repaired
         x = np.concatenate([x for x, _ in teacher])
-        per_channel = (W**2).sum(1) * x.var(0)
-    elif criterion == "magnitude":  # squared L2 norm of all that is removed with the unit
-        per_channel = (W**2).sum(1)
-        for part in producers(unit):
-            per_channel = per_channel + (dense.tensors[dense.name(number, part) + ".weight"].double().numpy() ** 2).sum(1)
-    else:
-        raise SystemExit(f"no oracle for the criterion {criterion}")
-    return per_channel.reshape(-1, width).sum(1)
+        return ((W**2).sum(1) * x.var(0)).reshape(total, -1).sum(1)
+    if criterion == "magnitude":  # squared L2 norm of all that is removed with the unit
+        weights = [W, *(dense.tensors[dense.name(number, part) + ".weight"].double().numpy() for part in dense.producers(unit))]
+        return sum((weight**2).reshape(total, -1).sum(1) for weight in weights)
+    raise SystemExit(f"no oracle for the criterion {criterion}")
 
 
 def check_choice(dense, number, unit, kept, criterion, teacher):
@@ -214,11 +192,11 @@ def near(name, ours, expected, truncated, tolerance):
 
 def unpad(dense, unit, part, tensor, kept):
     """(tensor at the kept units, fault): of a padded export the zeros are checked and taken away."""
-    axis = 1 if part == consumer(unit) and tensor.ndim == 2 else 0
-    if part == consumer(unit) and tensor.ndim == 1:
+    axis = 1 if part == dense.consumer(unit) and tensor.ndim == 2 else 0
+    if part == dense.consumer(unit) and tensor.ndim == 1:
         return tensor, None
-    K = dense.channels(unit, kept)
-    full = dense.total(unit) * (dense.head_dim if unit == "heads" else 1)
+    K = dense.channels(unit, kept, part)
+    full = dense.total(unit) * dense.family.size(unit, part)
     if tensor.shape[axis] == len(K):
         return tensor, None
     if tensor.shape[axis] != full:
@@ -230,7 +208,7 @@ def unpad(dense, unit, part, tensor, kept):
 
 
 def check_export(dense, export, plan, sequences, options, report=None):
-    """(faults, figures). `export` maps names to tensors."""
+    """(faults, figures). `export` maps names to tensors, in the one form."""
     faults, worst = [], 0.0
     teacher_h = dense.embed(sequences)
     student_h = teacher_h
@@ -241,7 +219,7 @@ def check_export(dense, export, plan, sequences, options, report=None):
         kept_tensors = {}
         for unit in UNITS:  # exactness first: producers are only sliced
             kept = plan[number][unit]
-            for part in (*producers(unit), consumer(unit)):
+            for part in (*dense.producers(unit), dense.consumer(unit)):
                 for kind in (".weight", ".bias"):
                     name = dense.name(number, part) + kind
                     touched.add(name)
@@ -251,19 +229,19 @@ def check_export(dense, export, plan, sequences, options, report=None):
                     if fault:
                         return [*faults, f"{name} {fault}"], {}
                     kept_tensors[part + kind] = tensor
-                    if part != consumer(unit):
-                        source = dense.tensors[name][torch.as_tensor(dense.channels(unit, kept))]
+                    if part != dense.consumer(unit):
+                        source = dense.tensors[name][torch.as_tensor(dense.channels(unit, kept, part))]
                         if tensor.dtype == source.dtype and not torch.equal(tensor, source) or not torch.equal(tensor, source.to(tensor.dtype)):
                             faults.append(f"{name} is not the kept rows of the dense tensor")
-        teacher_h, teacher = run_layer(layer, teacher_h)
+        teacher_h, teacher = run_layer(dense, layer, teacher_h)
         student = {}
         if options["error_aware"]:
             # The student's layer as exported. The neurons' inputs come behind its heads' consumer, which is checked before them.
-            student_h, student = run_layer(narrow(dense, layer, number, plan, kept_tensors), student_h)
+            student_h, student = run_layer(dense, narrow(dense, layer, number, plan, kept_tensors), student_h)
         for unit in UNITS:
             kept = plan[number][unit]
             faults += check_choice(dense, number, unit, kept, options["criterion"], teacher[unit])
-            part = consumer(unit)
+            part = dense.consumer(unit)
             W, b = dense.matrix(number, unit)
             K = dense.channels(unit, kept)
             said = ((report or {}).get("layers") or [{}] * len(plan))[number].get(unit) or {}
@@ -300,21 +278,22 @@ def make_export(dense, plan, sequences, options, repairs=None):
     for number, layer in enumerate(dense.layers):
         current = {}
         for unit in UNITS:
-            K = torch.as_tensor(dense.channels(unit, plan[number][unit]))
-            for part in producers(unit):
+            for part in dense.producers(unit):
+                K = torch.as_tensor(dense.channels(unit, plan[number][unit], part))
                 for kind in (".weight", ".bias"):
                     current[part + kind] = dense.tensors[dense.name(number, part) + kind][K]
-            part = consumer(unit)
+            part = dense.consumer(unit)
             name = dense.name(number, part)
+            K = torch.as_tensor(dense.channels(unit, plan[number][unit]))
             current[part + ".weight"] = dense.tensors[name + ".weight"][:, K]
             current[part + ".bias"] = dense.tensors[name + ".bias"]
-        teacher_h, teacher = run_layer(layer, teacher_h)
+        teacher_h, teacher = run_layer(dense, layer, teacher_h)
         for unit in UNITS:
-            kept, part = plan[number][unit], consumer(unit)
+            kept, part = plan[number][unit], dense.consumer(unit)
             if len(kept) == dense.total(unit):
                 continue
             W, b = dense.matrix(number, unit)
-            student = run_layer(narrow(dense, layer, number, plan, current), student_h)[1][unit] if options["error_aware"] else None
+            student = run_layer(dense, narrow(dense, layer, number, plan, current), student_h)[1][unit] if options["error_aware"] else None
             repair = (repairs or {}).get((number, unit), options["repair"])
             sums = moments(dense, number, unit, kept, teacher[unit], student)
             change, shift = sums.repair(repair, options["ridge"])
@@ -322,7 +301,7 @@ def make_export(dense, plan, sequences, options, repairs=None):
             current[part + ".weight"] = torch.as_tensor(W[dense.channels(unit, kept)] + change).T.contiguous().to(dtype)
             current[part + ".bias"] = torch.as_tensor(b + shift).to(dtype)
         export |= {dense.name(number, part): tensor for part, tensor in current.items()}
-        student_h, _ = run_layer(narrow(dense, layer, number, plan, current), student_h)
+        student_h, _ = run_layer(dense, narrow(dense, layer, number, plan, current), student_h)
     return export
 
 
@@ -360,9 +339,10 @@ def main():
     given = {name: reference.read_json(export / name) if (export / name).exists() else None for name in ("recipe.json", "report.json")}
     sequences = reference.read_json(arguments.sequences)
     sequences = sequences["sequences"] if isinstance(sequences, dict) else sequences
+    dense = Dense(arguments.dense)
     faults, figures = check_export(
-        Dense(arguments.dense),
-        reference.load_tensors(export),
+        dense,
+        dense.family.one_form(reference.load_tensors(export)),
         reference.read_plan(arguments.plan or export),
         sequences,
         options_of(arguments, given["recipe.json"]),

@@ -1,4 +1,4 @@
-"""The self-test of liar.py: the algebra against plain least squares, and deliberately broken exports, on a small random BERT."""
+"""The self-test of liar.py: the algebra against plain least squares, and deliberately broken exports, on a small random model of each family."""
 
 import pathlib
 import tempfile
@@ -7,13 +7,25 @@ import liar
 import numpy as np
 import reference
 import torch
-from transformers import BertConfig, BertForSequenceClassification
+from transformers import BertConfig, BertForSequenceClassification, GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
 
-def small_bert(folder, dtype):
+# All have 4 heads to remove, 48 neurons and 3 layers.
+SMALL = {
+    "bert": (BertForSequenceClassification, BertConfig(hidden_size=32, num_hidden_layers=3, num_attention_heads=4, intermediate_size=48, max_position_embeddings=40)),
+    "gpt2": (GPT2LMHeadModel, GPT2Config(n_embd=32, n_layer=3, n_head=4, n_inner=48, n_positions=40)),
+    "llama": (
+        LlamaForCausalLM,
+        LlamaConfig(hidden_size=32, num_hidden_layers=3, num_attention_heads=8, num_key_value_heads=4, head_dim=6, intermediate_size=48, max_position_embeddings=40),
+    ),
+}
+
+
+def small(family, folder, dtype):
     torch.manual_seed(0)
-    config = BertConfig(vocab_size=80, hidden_size=32, num_hidden_layers=3, num_attention_heads=4, intermediate_size=48, max_position_embeddings=40)
-    model = BertForSequenceClassification(config)
+    kind, config = SMALL[family]
+    config.vocab_size = 80
+    model = kind(config)
     for parameter in model.parameters():  # far from its quiet start, so that repairs matter
         parameter.data += 0.15 * torch.randn_like(parameter)
     model.to(dtype).save_pretrained(folder)
@@ -25,7 +37,7 @@ def best_plan(dense, sequences, criterion):
     plan, hidden = [], dense.embed(sequences)
     for number, layer in enumerate(dense.layers):
         kept = {}
-        hidden, caught = liar.run_layer(layer, hidden)
+        hidden, caught = liar.run_layer(dense, layer, hidden)
         for unit, count in (("heads", 4 if number == 2 else 2), ("neurons", 20 + number)):
             score = liar.scores(dense, number, unit, criterion, caught[unit])
             kept[unit] = sorted(np.argsort(-score, kind="stable")[:count].tolist())
@@ -36,7 +48,7 @@ def best_plan(dense, sequences, criterion):
 def algebra(test, dense, sequences):
     """liar is least squares with a column of ones; its limits are the other repairs."""
     kept = [0, 2]
-    whole, caught = liar.run_layer(dense.layers[0], dense.embed(sequences))
+    whole, caught = liar.run_layer(dense, dense.layers[0], dense.embed(sequences))
     teacher = caught["heads"]
     W, b = dense.matrix(0, "heads")
     K = dense.channels("heads", kept)
@@ -61,12 +73,42 @@ def algebra(test, dense, sequences):
     change, shift = sums.repair("liar", 0.01)
     faults = far("weights", change, q @ W[P]) + far("bias", shift, W[P].T @ (x[:, P].mean(0) - q.T @ x[:, K].mean(0)))
     test.expect("with ridge it is the interpolation of pruned inputs", faults, good=True)
-    shortest = min(sequences, key=len)
-    stock = dense.bert(input_ids=torch.tensor([shortest]), output_hidden_states=True).hidden_states[1]
-    test.expect("a block runs as it does in the model", far("hidden", whole[0][0].numpy(), stock[0].detach().numpy(), 1e-12), good=True)
 
 
-def breakages(test, dense, plan, sequences, options):
+@torch.no_grad()
+def blocks_run(test, family, dense, sequences):
+    """Blocks give what they give in the model; narrow ones what those give of which the consumers have zeros."""
+
+    def far(ours, stock):
+        distance = float((ours - stock).abs().max())
+        return [] if distance <= 1e-12 else [f"{distance:.3g}"]
+
+    ids = torch.tensor([min(sequences, key=len)])
+    start = [dense.family.embed(ids)]
+    stock = dense.family.model(input_ids=ids, output_hidden_states=True).hidden_states
+    whole = liar.run_layer(dense, dense.layers[0], start)[0]
+    test.expect(f"{family}: a block runs as it does in the model", far(whole[0], stock[1]), good=True)
+    parts = [part for unit in liar.UNITS for part in (*dense.producers(unit), dense.consumer(unit))]
+    tensors = {part + kind: dense.tensors[dense.name(0, part) + kind] for part in parts for kind in (".weight", ".bias")}
+    full = [{unit: list(range(dense.total(unit))) for unit in liar.UNITS}]
+    again = liar.run_layer(dense, liar.narrow(dense, dense.layers[0], 0, full, tensors), start)[0]
+    test.expect(f"{family}: so it does once its tensors are put back", far(again[0], stock[1]), good=True)
+    kept = {"heads": [1, 3], "neurons": list(range(5, 30))}
+    zeroed, cut = dict(tensors), dict(tensors)
+    for unit in liar.UNITS:
+        for part in dense.producers(unit):
+            K = torch.as_tensor(dense.channels(unit, kept[unit], part))
+            cut |= {part + kind: tensors[part + kind][K] for kind in (".weight", ".bias")}
+        name, K = dense.consumer(unit) + ".weight", torch.as_tensor(dense.channels(unit, kept[unit]))
+        cut[name] = tensors[name][:, K]
+        zeroed[name] = torch.zeros_like(tensors[name]).index_copy(1, K, cut[name])
+    masked = liar.run_layer(dense, liar.narrow(dense, dense.layers[0], 0, full, zeroed), start)[0]
+    narrowed = liar.run_layer(dense, liar.narrow(dense, dense.layers[0], 0, [kept], cut), start)[0]
+    test.expect(f"{family}: a narrow block is one with zeros", far(narrowed[0], masked[0]), good=True)
+    test.expect(f"{family}: which is not the dense one", far(masked[0], whole[0]), good=False)
+
+
+def breakages(test, family, dense, plan, sequences, options):
     """Each broken export must be found, and by the check that is meant to find it."""
     export = liar.make_export(dense, plan, sequences, options)
 
@@ -76,35 +118,34 @@ def breakages(test, dense, plan, sequences, options):
             change(broken)
         return liar.check_export(dense, broken, plan, sequences, {**options, **other})[0]
 
-    kind = f"{options['repair']}{', error-aware' if options['error_aware'] else ''}, {dense.tensors['bert.pooler.dense.weight'].dtype}"
+    kind = f"{family}, {options['repair']}{', error-aware' if options['error_aware'] else ''}, {next(iter(dense.tensors.values())).dtype}"
     test.expect(f"[{kind}] the right export", faults(), good=True)
-    layer = "bert.encoder.layer.1."
+    heads, neurons = (dense.name(1, dense.consumer(unit)) for unit in liar.UNITS)
+    key, whole = dense.name(1, dense.producers("heads")[1]), dense.name(2, dense.consumer("heads")) + ".bias"
+    untouched = min(name for name in export if "norm" in name.lower() or ".ln_" in name)
 
     def scale(name, factor):
-        return lambda tensors: tensors.__setitem__(name, tensors[name] * factor)
+        return lambda tensors: tensors.__setitem__(name, tensors[name] * factor + (factor - 1) * 0.1)
 
     def toward_truncation(tensors):
         """Ten percent of the repair left out."""
-        name = layer + "output.dense.weight"
-        truncated = dense.tensors[name][:, plan[1]["neurons"]].double()
-        tensors[name] = (0.9 * tensors[name].double() + 0.1 * truncated).to(tensors[name].dtype)
+        truncated = dense.tensors[neurons + ".weight"][:, plan[1]["neurons"]].double()
+        tensors[neurons + ".weight"] = (0.9 * tensors[neurons + ".weight"].double() + 0.1 * truncated).to(tensors[neurons + ".weight"].dtype)
 
     def permute(tensors):
-        name = layer + "output.dense.weight"
-        tensors[name] = tensors[name].roll(1, 1)
+        tensors[neurons + ".weight"] = tensors[neurons + ".weight"].roll(1, 1)
 
     if options["repair"] == "liar":
-        test.expect(f"[{kind}] a tenth of a repair left out", faults(toward_truncation), good=False, naming=layer + "output.dense.weight")
-        test.expect(f"[{kind}] another ridge", faults(ridge=3 * options["ridge"]), good=False, naming="dense.weight: off")
-        test.expect(f"[{kind}] the other statistics", faults(error_aware=not options["error_aware"]), good=False, naming="dense.weight: off")
-    test.expect(f"[{kind}] columns out of order", faults(permute), good=False, naming=layer + "output.dense.weight")
-    test.expect(f"[{kind}] a perturbed consumer", faults(scale(layer + "attention.output.dense.weight", 1.1)), good=False, naming=layer + "attention.output.dense.weight")
-    test.expect(f"[{kind}] a perturbed bias", faults(scale(layer + "output.dense.bias", 1.1)), good=False, naming=layer + "output.dense.bias")
-    test.expect(f"[{kind}] a perturbed producer", faults(scale(layer + "attention.self.key.weight", 1.01)), good=False, naming="key.weight is not the kept rows")
-    test.expect(f"[{kind}] an untouched tensor changed", faults(scale("classifier.weight", 1.01)), good=False, naming="classifier.weight should have passed")
-    test.expect(f"[{kind}] a tensor lost", faults(lambda t: t.pop("bert.pooler.dense.bias")), good=False, naming="bert.pooler.dense.bias")
-    kept_heads = "bert.encoder.layer.2.attention.output.dense.bias"
-    test.expect(f"[{kind}] a whole layer solved again", faults(scale(kept_heads, 1.01)), good=False, naming=kept_heads)
+        test.expect(f"[{kind}] a tenth of a repair left out", faults(toward_truncation), good=False, naming=neurons + ".weight")
+        test.expect(f"[{kind}] another ridge", faults(ridge=3 * options["ridge"]), good=False, naming=".weight: off")
+        test.expect(f"[{kind}] the other statistics", faults(error_aware=not options["error_aware"]), good=False, naming=".weight: off")
+    test.expect(f"[{kind}] columns out of order", faults(permute), good=False, naming=neurons + ".weight")
+    test.expect(f"[{kind}] a perturbed consumer", faults(scale(heads + ".weight", 1.1)), good=False, naming=heads + ".weight")
+    test.expect(f"[{kind}] a perturbed bias", faults(scale(neurons + ".bias", 1.1)), good=False, naming=neurons + ".bias")
+    test.expect(f"[{kind}] a perturbed producer", faults(scale(key + ".weight", 1.01)), good=False, naming=key + ".weight is not the kept rows")
+    test.expect(f"[{kind}] an untouched tensor changed", faults(scale(untouched, 1.01)), good=False, naming=untouched + " should have passed")
+    test.expect(f"[{kind}] a tensor lost", faults(lambda t: t.pop(untouched)), good=False, naming=untouched)
+    test.expect(f"[{kind}] a whole layer solved again", faults(scale(whole, 1.01)), good=False, naming=whole)
     swapped = [dict(layer) for layer in plan]
     lost = min(set(range(48)) - set(plan[0]["neurons"]))
     swapped[0]["neurons"] = sorted([*plan[0]["neurons"][1:], lost])
@@ -113,29 +154,29 @@ def breakages(test, dense, plan, sequences, options):
     test.expect(f"[{kind}] another choice of neurons", found, good=False, naming="chosen otherwise")
 
 
-def padded_and_mixed(test, dense, plan, sequences, options):
+def padded_and_mixed(test, family, dense, plan, sequences, options):
     repairs = {(0, "neurons"): "none", (1, "heads"): "bias"}
     export = liar.make_export(dense, plan, sequences, options, repairs)
     report = {"layers": [{unit: {"repair": repairs.get((i, unit), "liar")} for unit in liar.UNITS} for i in range(3)]}
-    test.expect("layers that fell back", liar.check_export(dense, export, plan, sequences, options, report)[0], good=True)
-    test.expect("layers that fell back, unsaid", liar.check_export(dense, export, plan, sequences, options)[0], good=False, naming="layer.0.output.dense")
+    test.expect(f"{family}: layers that fell back", liar.check_export(dense, export, plan, sequences, options, report)[0], good=True)
+    test.expect(f"{family}: layers that fell back, unsaid", liar.check_export(dense, export, plan, sequences, options)[0], good=False, naming=dense.name(0, dense.consumer("neurons")))
     report["layers"][0]["heads"]["damping"] = 3 * options["ridge"]
-    test.expect("a damping that nobody asked for", liar.check_export(dense, export, plan, sequences, options, report)[0], good=False, naming="the damping for heads")
+    test.expect(f"{family}: a damping that nobody asked for", liar.check_export(dense, export, plan, sequences, options, report)[0], good=False, naming="the damping for heads")
     del report["layers"][0]["heads"]["damping"]
     for number, kept in enumerate(plan):
         for unit in liar.UNITS:
-            K = torch.as_tensor(dense.channels(unit, kept[unit]))
-            for part in (*liar.producers(unit), liar.consumer(unit)):
+            for part in (*dense.producers(unit), dense.consumer(unit)):
+                K = torch.as_tensor(dense.channels(unit, kept[unit], part))
                 name = dense.name(number, part) + ".weight"
                 whole = torch.zeros_like(dense.tensors[name])
-                export[name] = whole.index_copy(1 if part == liar.consumer(unit) else 0, K, export[name])
-                if part != liar.consumer(unit):
+                export[name] = whole.index_copy(1 if part == dense.consumer(unit) else 0, K, export[name])
+                if part != dense.consumer(unit):
                     name = dense.name(number, part) + ".bias"
                     export[name] = torch.zeros_like(dense.tensors[name]).index_copy(0, K, export[name])
-    test.expect("a padded export", liar.check_export(dense, export, plan, sequences, options, report)[0], good=True)
-    name, pruned = "bert.encoder.layer.0.output.dense.weight", min(set(range(48)) - set(plan[0]["neurons"]))
+    test.expect(f"{family}: a padded export", liar.check_export(dense, export, plan, sequences, options, report)[0], good=True)
+    name, pruned = dense.name(0, dense.consumer("neurons")) + ".weight", min(set(range(48)) - set(plan[0]["neurons"]))
     export[name][3, pruned] = 0.5
-    test.expect("padding that is not zero", liar.check_export(dense, export, plan, sequences, options, report)[0], good=False, naming="reads pruned units")
+    test.expect(f"{family}: padding that is not zero", liar.check_export(dense, export, plan, sequences, options, report)[0], good=False, naming="reads pruned units")
 
 
 def run():
@@ -143,14 +184,16 @@ def run():
     random = np.random.default_rng(0)
     sequences = [random.integers(0, 80, size=random.integers(4, 30)).tolist() for _ in range(14)]
     with tempfile.TemporaryDirectory() as folder:
-        for dtype in (torch.float32, torch.float16):
-            dense = small_bert(pathlib.Path(folder) / str(dtype), dtype)
-            if dtype == torch.float32:
+        for family, dtype in (("bert", torch.float32), ("bert", torch.float16), ("gpt2", torch.float32), ("llama", torch.float16)):
+            dense = small(family, pathlib.Path(folder) / f"{family}{dtype}", dtype)
+            if (family, dtype) == ("bert", torch.float32):
                 algebra(test, dense, sequences)
+            blocks_run(test, family, dense, sequences)
             options = {"repair": "liar", "error_aware": False, "ridge": 1e-2, "criterion": "flap", "tolerance": liar.TOLERANCE}
             plan = best_plan(dense, sequences, "flap")
-            breakages(test, dense, plan, sequences, options)
-            breakages(test, dense, plan, sequences, {**options, "error_aware": True})
-            padded_and_mixed(test, dense, plan, sequences, options)
-        breakages(test, dense, best_plan(dense, sequences, "magnitude"), sequences, {**options, "repair": "bias", "criterion": "magnitude"})
+            breakages(test, family, dense, plan, sequences, options)
+            breakages(test, family, dense, plan, sequences, {**options, "error_aware": True})
+            padded_and_mixed(test, family, dense, plan, sequences, options)
+            plan = best_plan(dense, sequences, "magnitude")
+            breakages(test, family, dense, plan, sequences, {**options, "repair": "bias", "criterion": "magnitude"})
     return test.finish()
