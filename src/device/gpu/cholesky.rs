@@ -1,6 +1,7 @@
 //! Blocked Cholesky factorisation in f32, and solving with the factor.
 
 use super::Gpu;
+use super::context::Tiling;
 use super::gemm::{Gemm, Operand, Part};
 use super::pool::Buffer;
 use super::record::Launch;
@@ -52,15 +53,19 @@ impl Gpu {
     async fn factor_block(&self, a: &Tensor, first: usize, inverses: &Tensor, pivots: &Tensor) -> Result<()> {
         let stride = a.cols as u64 * 4;
         let block = self.part(a.gpu()?, first as u64 * stride, BLOCK as u64 * stride)?;
-        self.launch(Launch {
-            kernel: Kernel::new("cholesky_block.wgsl"),
-            storage: &[block, self.whole(inverses)?, self.whole(pivots)?],
-            params: &[first as u32, a.cols as u32, (first * BLOCK) as u32, first as u32],
-            groups: [1, 1],
-            // One workgroup works alone, far below the speed of the device.
-            cost: 2e6,
-        })
-        .await
+        let direct = self.context.tiling() == Tiling::Direct;
+        for phase in 0..if direct { 2 } else { 1 } {
+            self.launch(Launch {
+                kernel: Kernel::new(if direct { "cholesky_direct.wgsl" } else { "cholesky_block.wgsl" }),
+                storage: &[block, self.whole(inverses)?, self.whole(pivots)?],
+                params: &[first as u32, a.cols as u32, (first * BLOCK) as u32, first as u32, phase],
+                groups: [1, 1],
+                // One workgroup (or thread) works alone, far below the speed of the device.
+                cost: 1e7,
+            })
+            .await?;
+        }
+        Ok(())
     }
 
     /// Copies `rows` rows of the panel to where they belong.

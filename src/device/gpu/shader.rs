@@ -41,6 +41,7 @@ sources!(
     "add.wgsl",
     "attention.wgsl",
     "cholesky_block.wgsl",
+    "cholesky_direct.wgsl",
     "column_combine.wgsl",
     "column_stats.wgsl",
     "copy_block.wgsl",
@@ -144,10 +145,11 @@ fn substitute(line: &str, constants: &[(&str, &str)]) -> String {
 /// Every kernel in every variant that an operation may ask for.
 #[cfg(test)]
 pub(super) fn every_kernel() -> Vec<Kernel> {
-    let mut kernels: Vec<Kernel> = ["column_combine", "cholesky_block", "copy_block", "covariance", "equilibrate", "scale", "select"]
-        .iter()
-        .map(|name| Kernel::new(SOURCES.iter().map(|(file, _)| *file).find(|file| file.strip_suffix(".wgsl") == Some(name)).unwrap()))
-        .collect();
+    let mut kernels: Vec<Kernel> =
+        ["column_combine", "cholesky_block", "cholesky_direct", "copy_block", "covariance", "equilibrate", "scale", "select"]
+            .iter()
+            .map(|name| Kernel::new(SOURCES.iter().map(|(file, _)| *file).find(|file| file.strip_suffix(".wgsl") == Some(name)).unwrap()))
+            .collect();
     for width in ["vec", "scalar"] {
         for file in ["add.wgsl", "column_stats.wgsl", "dot.wgsl", "layer_norm.wgsl", "layer_norm_tiled.wgsl"] {
             kernels.push(Kernel::new(file).with("WIDTH", width));
