@@ -41,6 +41,8 @@ extern "C" {
     fn data(this: &EvaluateOptions) -> String;
     #[wasm_bindgen(method, getter)]
     fn limit(this: &EvaluateOptions) -> Option<u32>;
+    #[wasm_bindgen(method, getter)]
+    fn window(this: &EvaluateOptions) -> Option<u32>;
 }
 
 /// The core on one device. One call at a time; `cancel` may come during one.
@@ -111,12 +113,17 @@ impl Engine {
         let task = match options.task().as_str() {
             "classify" => Task::Classify,
             "features" => Task::Features,
-            other => return Err(thrown(Error::recipe(format!("The task \"{other}\" does not exist; choose classify or features.")))),
+            "perplexity" => Task::Perplexity,
+            other => {
+                let sentence = format!("The task \"{other}\" does not exist; choose classify, features or perplexity.");
+                return Err(thrown(Error::recipe(sentence)));
+            }
         };
         let folder = folder(&files).map_err(thrown)?;
         let (device, run) = self.begin(on_progress).map_err(thrown)?;
-        let limit = options.limit().map(|limit| limit as usize);
-        let evaluated = job::evaluate(&device, &run, &folder, task, &options.data(), job::Scope { limit, window: None }).await;
+        let scope =
+            job::Scope { limit: options.limit().map(|limit| limit as usize), window: options.window().map(|window| window as usize) };
+        let evaluated = job::evaluate(&device, &run, &folder, task, &options.data(), scope).await;
         self.device.set(Some(device));
         let (evaluation, values, width) = evaluated.map_err(thrown)?;
         let result = plain(&evaluation)?;

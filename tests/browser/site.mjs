@@ -80,8 +80,8 @@ export async function ready(page, device) {
 }
 
 /** Takes the bundled demo model and waits for its facts. */
-export async function takeDemo(page) {
-  await page.getByTestId('demo-bert-sst2').click();
+export async function takeDemo(page, id = 'bert-sst2') {
+  await page.getByTestId(`demo-${id}`).click();
   await page.getByTestId('model-facts').getByText('Architecture').waitFor({ timeout: 60_000 });
 }
 

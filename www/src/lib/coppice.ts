@@ -80,10 +80,10 @@ export class Coppice {
     return { report: raw.report, plan: raw.plan, files: raw.files.map(({ name, parts }) => new File(parts, name)) };
   }
 
-  /** Measures a model on labelled lines or on plain lines. */
+  /** Measures a model on labelled lines, plain lines or, for a decoder, running text. */
   async evaluate(files: readonly NamedBlob[], options: EvaluateOptions): Promise<Evaluation> {
-    const { task, data, limit } = options;
-    const call = { method: 'evaluate', files: send(files), task, data, limit } as const;
+    const { task, data, limit, window } = options;
+    const call = { method: 'evaluate', files: send(files), task, data, limit, window } as const;
     return (await this.#connection.call(call, options)) as Evaluation;
   }
 

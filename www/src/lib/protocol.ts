@@ -10,7 +10,14 @@ export interface SentFile {
 export type Call =
   | { method: 'inspect'; files: SentFile[] }
   | { method: 'prune'; files: SentFile[]; recipe: Recipe; calibration: TextSource; evaluation: TextSource | undefined }
-  | { method: 'evaluate'; files: SentFile[]; task: string; data: TextSource; limit: number | undefined };
+  | {
+      method: 'evaluate';
+      files: SentFile[];
+      task: string;
+      data: TextSource;
+      limit: number | undefined;
+      window: number | undefined;
+    };
 
 export type ToWorker =
   | { type: 'start'; module: WebAssembly.Module; device: DevicePreference }

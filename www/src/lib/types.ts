@@ -41,13 +41,14 @@ export interface Catalog {
 export interface Inspection {
   family: string;
   class: string;
-  /** `classifier`, `masked_lm` or `none`. */
+  /** `classifier`, `masked_lm`, `causal_lm` or `none`. */
   head: string;
   labels: string[];
   hidden: number;
   head_dim: number;
   vocabulary: number;
   positions: number;
+  /** Units of each layer; of heads, the key/value heads where several queries share one. */
   layers: { heads: number; neurons: number }[];
   parameters: number;
   /** Parameters of the blocks' linear layers, which ratios refer to. */
@@ -89,7 +90,13 @@ export interface Recipe {
   method: StructuredMethod | PlanMethod;
   output: { kind: string; dtype: string; pad: boolean };
   /** What the model is compared on; the text itself is handed over beside the recipe. */
-  evaluation?: { source: string; limit?: number };
+  evaluation?: {
+    source: string;
+    /** At most so many examples; tokens, for a decoder. */
+    limit?: number;
+    /** Tokens in a window, for a decoder. */
+    window?: number;
+  };
 }
 
 /** How good a model is. */
@@ -104,7 +111,17 @@ export type Measure =
       agreement?: number;
     }
   /** `distance` is 1 - mean cosine similarity of the hidden states to the dense model's. */
-  | { task: 'features'; examples: number; distance?: number };
+  | { task: 'features'; examples: number; distance?: number }
+  | {
+      task: 'perplexity';
+      /** exp of the mean negative log-likelihood of the tokens that count. */
+      perplexity: number;
+      /** Tokens that count: all but the first of each window. */
+      tokens: number;
+      window: number;
+      /** Mean Kullback-Leibler divergence from the dense model a token, nats. */
+      kl?: number;
+    };
 
 /** What was done to one kind of unit of a layer. */
 export interface UnitOutcome {
@@ -146,8 +163,14 @@ export interface Plan {
 export interface Evaluation {
   task: string;
   accuracy?: number;
-  examples: number;
-  /** Logits or hidden states behind it, row-major, each row `width` long. */
+  /** Number of sentences, where the task has sentences. */
+  examples?: number;
+  perplexity?: number;
+  /** Tokens that count, for `features` and `perplexity`. */
+  tokens?: number;
+  /** Tokens in a window, for `perplexity`. */
+  window?: number;
+  /** Logits or hidden states behind it, row-major, each row `width` long; empty for `perplexity`. */
   values: Float32Array;
   width: number;
 }
@@ -172,14 +195,16 @@ export interface RunOptions {
 
 export interface PruneOptions extends RunOptions {
   calibration: TextSource;
-  /** Labelled lines, `sentence<TAB>label`, to compare the model before and after. */
+  /** Text to compare the model on, before and after: labelled lines, `sentence<TAB>label`; plain text for a decoder. */
   evaluation?: TextSource | undefined;
 }
 
 export interface EvaluateOptions extends RunOptions {
-  task: 'classify' | 'features';
-  /** Labelled lines, or plain lines of text. */
+  task: 'classify' | 'features' | 'perplexity';
+  /** Labelled lines, plain lines of text, or for `perplexity` a text that is read as one stream. */
   data: TextSource;
-  /** At most so many examples. */
+  /** At most so many examples; tokens, for `perplexity`. */
   limit?: number | undefined;
+  /** Tokens in a window, for `perplexity`; at most the model's positions. */
+  window?: number | undefined;
 }

@@ -1,3 +1,5 @@
+import type { Inspection } from '../lib/types.ts';
+
 /** Keeps a number and its unit on one line. */
 const GAP = '\u00a0';
 
@@ -46,4 +48,9 @@ export function duration(seconds: number): string {
 export function spread(values: readonly number[]): string {
   const [low, high] = [Math.min(...values), Math.max(...values)];
   return low === high ? count(low) : `${count(low)} to ${count(high)}`;
+}
+
+/** What the heads of a model are, as a label. */
+export function headsName({ family }: Inspection): string {
+  return family === 'llama' ? 'Key/value heads' : 'Heads';
 }

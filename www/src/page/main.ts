@@ -20,7 +20,8 @@ recipe.texts = texts;
 texts.onChange = () => {
   recipe.update();
 };
-model.onChange = (inspection) => {
+model.onChange = (inspection, demo) => {
+  texts.fit(inspection, demo);
   recipe.fit(inspection);
 };
 session.onStart = (coppice) => {

@@ -1,9 +1,9 @@
 import type { Inspection, NamedBlob } from '../lib/coppice.ts';
 import { clearError, showError } from './alert.ts';
 import { fromDrop, fromInput, type ModelFiles } from './collect.ts';
-import demos from './demos.json' with { type: 'json' };
+import { type Demo, demos } from './demos.ts';
 import { byId, h } from './dom.ts';
-import { bytes, count, short, spread } from './format.ts';
+import { bytes, count, headsName, short, spread } from './format.ts';
 import type { Session } from './session.ts';
 
 /** Section 1: where the model comes from, and what it is. */
@@ -11,8 +11,8 @@ export class ModelStep {
   files: NamedBlob[] = [];
   name = 'model';
   inspection: Inspection | undefined;
-  /** Called when another model was understood. */
-  onChange: (inspection: Inspection) => void = () => undefined;
+  /** Called when another model was understood, with the demo that it is. */
+  onChange: (inspection: Inspection, demo: Demo | undefined) => void = () => undefined;
   readonly #session: Session;
   readonly #facts = byId('model-facts');
   /** Counts attempts, so that a slow one never overwrites a later one. */
@@ -30,14 +30,14 @@ export class ModelStep {
     byId('demos').append(...demos.map((demo) => this.#demoButton(demo)));
   }
 
-  #demoButton(demo: (typeof demos)[number]): HTMLElement {
+  #demoButton(demo: Demo): HTMLElement {
     const button = h(
       'button',
       { type: 'button', class: 'demo', 'data-testid': `demo-${demo.id}` },
-      h('strong', {}, `Try the demo: ${demo.title}`),
+      h('strong', {}, `Demo: ${demo.title}`),
       h('span', {}, demo.summary),
     );
-    button.addEventListener('click', () => void this.#take(() => fetchDemo(demo)));
+    button.addEventListener('click', () => void this.#take(() => fetchDemo(demo), demo));
     return button;
   }
 
@@ -62,7 +62,7 @@ export class ModelStep {
     });
   }
 
-  async #take(collect: () => ModelFiles | Promise<ModelFiles>): Promise<void> {
+  async #take(collect: () => ModelFiles | Promise<ModelFiles>, demo?: Demo): Promise<void> {
     const attempt = ++this.#attempt;
     clearError();
     this.files = [];
@@ -75,7 +75,7 @@ export class ModelStep {
       if (attempt !== this.#attempt) return;
       Object.assign(this, { name, files, inspection });
       this.#facts.replaceChildren(facts(name, inspection));
-      this.onChange(inspection);
+      this.onChange(inspection, demo);
     } catch (error) {
       if (attempt !== this.#attempt) return;
       this.#facts.replaceChildren();
@@ -84,7 +84,7 @@ export class ModelStep {
   }
 }
 
-async function fetchDemo(demo: (typeof demos)[number]): Promise<ModelFiles> {
+async function fetchDemo(demo: Demo): Promise<ModelFiles> {
   const files = demo.files.map(async (name) => {
     const response = await fetch(`${demo.folder}/${name}`);
     if (!response.ok)
@@ -97,6 +97,7 @@ async function fetchDemo(demo: (typeof demos)[number]): Promise<ModelFiles> {
 const HEADS: Record<string, string> = {
   classifier: 'sequence classification',
   masked_lm: 'masked language model',
+  causal_lm: 'causal language model',
   none: 'no head (sentence embeddings)',
 };
 
@@ -106,7 +107,7 @@ function facts(name: string, model: Inspection): HTMLElement {
     ['Architecture', `${model.class} (${model.family})`],
     ['Task', (HEADS[model.head] ?? model.head) + labels],
     ['Layers', count(model.layers.length)],
-    ['Heads a layer', `${spread(model.layers.map(({ heads }) => heads))}, ${count(model.head_dim)} wide`],
+    [`${headsName(model)} a layer`, `${spread(model.layers.map(({ heads }) => heads))}, ${count(model.head_dim)} wide`],
     ['Neurons a layer', spread(model.layers.map(({ neurons }) => neurons))],
     ['Hidden size', count(model.hidden)],
     ['Parameters', `${short(model.parameters)}, of which ${short(model.linear_parameters)} in the layers`],

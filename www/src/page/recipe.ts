@@ -1,5 +1,6 @@
 import type { Catalog, Choice, Inspection, Recipe } from '../lib/coppice.ts';
 import { byId, h, inputById } from './dom.ts';
+import { isDecoder, SET } from './kind.ts';
 
 const MENUS = [
   ['criterion', 'criteria', 'flap'],
@@ -53,9 +54,21 @@ export class RecipeStep {
     this.update();
   }
 
-  /** Takes note of the model, for advice on what its stock config can hold. */
+  /** Takes note of the model: what its stock config can hold, what its heads are, how long its sequences may be. */
   fit(inspection: Inspection): void {
+    const decoder = isDecoder(inspection);
+    const [sequences, length] = [this.#input('sequences'), this.#input('length')];
+    if (decoder !== (this.#inspection !== undefined && isDecoder(this.#inspection))) {
+      const set = SET[decoder ? 'decoder' : 'encoder'];
+      [sequences.value, length.value] = [String(set.sequences), String(set.length)];
+    }
+    if (length.valueAsNumber > inspection.positions) length.value = String(inspection.positions);
     this.#inspection = inspection;
+    byId('heads-name').textContent =
+      inspection.family === 'llama' ? 'Key/value heads, with their queries' : 'Attention heads';
+    byId('set-hint').textContent = decoder
+      ? 'So many stretches of so many tokens are drawn from the text.'
+      : 'At most so many are drawn from the text, and longer ones are cut.';
     this.update();
   }
 
@@ -125,6 +138,10 @@ export class RecipeStep {
     } catch (error) {
       return error instanceof Error ? error.message : String(error);
     }
+  }
+
+  #input(name: string): HTMLInputElement {
+    return this.#form.elements.namedItem(name) as HTMLInputElement;
   }
 
   #select(name: string): HTMLSelectElement {

@@ -92,7 +92,15 @@ function quality(dense: Measure | undefined, pruned: Measure | undefined): [stri
       ],
     ];
   }
-  return [['Accuracy', 'not measured', 'not measured', 'accuracy']];
+  if (dense?.task === 'perplexity' && pruned?.task === 'perplexity') {
+    const what = `Perplexity of ${count(dense.tokens)} tokens, windows of ${count(dense.window)} (lower is better)`;
+    const kl = pruned.kl === undefined ? 'not measured' : pruned.kl.toFixed(4);
+    return [
+      [what, dense.perplexity.toFixed(2), pruned.perplexity.toFixed(2), 'perplexity'],
+      ['Divergence from the dense model (KL, nats a token)', '0', kl, 'kl'],
+    ];
+  }
+  return [['Quality', 'not measured', 'not measured', 'quality']];
 }
 
 function notes({ notes: sentences, close_calls: closeCalls }: Report): HTMLElement | string {

@@ -1,18 +1,38 @@
-import type { Recipe } from '../lib/coppice.ts';
-import demos from './demos.json' with { type: 'json' };
+import type { Inspection, Recipe } from '../lib/coppice.ts';
+import { type Demo, demos } from './demos.ts';
 import { byId, inputById, radio } from './dom.ts';
+import { isDecoder, SET } from './kind.ts';
 
 type Group = 'calibration' | 'evaluation';
 
-const [demo] = demos;
+const GROUPS = ['calibration', 'evaluation'] as const;
+
+/** What the fields are called, by the kind of model. */
+const WORDS = {
+  encoder: {
+    'calibration-own-title': 'A text file of mine, one sequence a line',
+    'evaluation-own-title': 'A labelled file of mine (.tsv)',
+    'evaluation-file-title': 'Labelled file',
+    'evaluation-rows-title': 'Use at most this many lines',
+  },
+  decoder: {
+    'calibration-own-title': 'A text file of mine, read as one stream',
+    'evaluation-own-title': 'Another text file of mine',
+    'evaluation-file-title': 'Comparison file',
+    'evaluation-rows-title': 'Use at most this many tokens',
+  },
+} as const;
 
 /** Section 2: which texts calibrate and compare. */
 export class TextsStep {
   /** Called when what the recipe says of the texts may have changed. */
   onChange: () => void = () => undefined;
+  #kind: keyof typeof WORDS = 'encoder';
+  /** Whose texts the page offers; absent where it has none that suit the model. */
+  #bundled: Demo | undefined = demos[0];
 
   constructor() {
-    for (const group of ['calibration', 'evaluation'] as const) {
+    for (const group of GROUPS) {
       inputById(`${group}-file`).addEventListener('change', () => {
         this.#update();
       });
@@ -22,46 +42,93 @@ export class TextsStep {
         });
       }
     }
-    inputById('evaluation-rows').addEventListener('input', () => {
-      this.onChange();
-    });
+    for (const id of ['evaluation-rows', 'evaluation-window']) {
+      inputById(id).addEventListener('input', () => {
+        this.onChange();
+      });
+    }
+    this.#update();
+  }
+
+  /** Offers the texts that suit a model: a demo's own, SST-2 for any encoder, none for a decoder of the person's own. */
+  fit(inspection: Inspection, demo: Demo | undefined): void {
+    const kind = isDecoder(inspection) ? 'decoder' : 'encoder';
+    const bundled = demo ?? (kind === 'encoder' ? demos[0] : undefined);
+    const window = inputById('evaluation-window');
+    if (kind !== this.#kind) {
+      inputById('evaluation-rows').value = String(SET[kind].limit);
+      window.value = String(SET.decoder.window);
+    }
+    if (kind === 'decoder' && window.valueAsNumber > inspection.positions) window.value = String(inspection.positions);
+    if (bundled !== this.#bundled) {
+      check('calibration', bundled ? 'demo' : 'own');
+      check('evaluation', bundled ? 'demo' : 'none');
+    }
+    this.#kind = kind;
+    this.#bundled = bundled;
     this.#update();
   }
 
   /** What the recipe calls the calibration text. */
   get calibrationName(): string {
-    return nameOf('calibration');
+    return this.#nameOf('calibration');
   }
 
   /** What the recipe says of the comparison. */
   get comparison(): Recipe['evaluation'] | undefined {
     if (radio('evaluation') === 'none') return undefined;
-    const { value, valueAsNumber: limit } = inputById('evaluation-rows');
-    if (value === '') return { source: nameOf('evaluation') };
-    if (!Number.isInteger(limit) || limit < 1) {
-      throw new Error(
-        'The number of comparison lines must be a whole number of at least 1, or empty for all; correct it in step 2.',
-      );
-    }
-    return { source: nameOf('evaluation'), limit };
+    const decoder = this.#kind === 'decoder';
+    const limit = number('evaluation-rows', `The number of comparison ${decoder ? 'tokens' : 'lines'}`, 1, 'all');
+    const window = decoder
+      ? number('evaluation-window', 'The number of tokens in a window', 2, 'the usual')
+      : undefined;
+    return {
+      source: this.#nameOf('evaluation'),
+      ...(limit !== undefined && { limit }),
+      ...(window !== undefined && { window }),
+    };
   }
 
   async calibration(): Promise<Blob> {
-    return load('calibration');
+    return this.#load('calibration');
   }
 
   async evaluation(): Promise<Blob | undefined> {
-    return radio('evaluation') === 'none' ? undefined : load('evaluation');
+    return radio('evaluation') === 'none' ? undefined : this.#load('evaluation');
   }
 
   #update(): void {
-    for (const group of ['calibration', 'evaluation']) {
-      const label = byId(`${group}-file`).closest('label');
-      if (label) label.hidden = radio(group) !== 'own';
+    for (const group of GROUPS) {
+      hideField(`${group}-file`, radio(group) !== 'own');
+      hideField(`${group}-title`, this.#bundled === undefined);
+      if (this.#bundled) byId(`${group}-title`).textContent = this.#bundled[group].title;
     }
-    const rows = byId('evaluation-rows').closest('label');
-    if (rows) rows.hidden = radio('evaluation') === 'none';
+    for (const [id, words] of Object.entries(WORDS[this.#kind])) byId(id).textContent = words;
+    for (const hint of document.querySelectorAll<HTMLElement>('#texts [data-for]'))
+      hint.hidden = hint.dataset.for !== this.#kind;
+    byId('texts-wanted').hidden = this.#bundled !== undefined;
+    hideField('evaluation-rows', radio('evaluation') === 'none');
+    hideField('evaluation-window', radio('evaluation') === 'none' || this.#kind === 'encoder');
     this.onChange();
+  }
+
+  #nameOf(group: Group): string {
+    if (radio(group) === 'own') return chosen(group)?.name ?? `${group}.txt`;
+    return this.#bundled?.[group].path.split('/').at(-1) ?? '';
+  }
+
+  async #load(group: Group): Promise<Blob> {
+    if (radio(group) === 'own') {
+      const file = chosen(group);
+      if (file) return file;
+      const what = { calibration: 'calibration', evaluation: this.#kind === 'encoder' ? 'labelled' : 'comparison' };
+      throw new Error(`No ${what[group]} file is chosen; choose one in step 2.`);
+    }
+    const path = this.#bundled?.[group].path ?? '';
+    const response = await fetch(path);
+    if (!response.ok)
+      throw new Error(`The demo text ${path} could not be fetched (status ${response.status}); reload the page.`);
+    return response.blob();
   }
 }
 
@@ -69,20 +136,24 @@ function chosen(group: Group): File | undefined {
   return inputById(`${group}-file`).files?.[0];
 }
 
-function nameOf(group: Group): string {
-  if (radio(group) === 'own') return chosen(group)?.name ?? `${group}.txt`;
-  return demo?.[group].path.split('/').at(-1) ?? '';
+function check(group: Group, value: string): void {
+  const input = document.querySelector<HTMLInputElement>(`input[name="${group}"][value="${value}"]`);
+  if (input) input.checked = true;
 }
 
-async function load(group: Group): Promise<Blob> {
-  if (radio(group) === 'own') {
-    const file = chosen(group);
-    if (file) return file;
-    throw new Error(`No ${group === 'calibration' ? 'calibration' : 'labelled'} file is chosen; choose one in step 2.`);
+function hideField(id: string, hidden: boolean): void {
+  const label = byId(id).closest('label');
+  if (label) label.hidden = hidden;
+}
+
+/** The number in a field, where there is one. */
+function number(id: string, what: string, least: number, otherwise: string): number | undefined {
+  const { value, valueAsNumber, validity } = inputById(id);
+  if (value === '' && !validity.badInput) return undefined;
+  if (!Number.isInteger(valueAsNumber) || valueAsNumber < least) {
+    throw new Error(
+      `${what} must be a whole number of at least ${least}, or empty for ${otherwise}; correct it in step 2.`,
+    );
   }
-  const path = demo?.[group].path ?? '';
-  const response = await fetch(path);
-  if (!response.ok)
-    throw new Error(`The demo text ${path} could not be fetched (status ${response.status}); reload the page.`);
-  return response.blob();
+  return valueAsNumber;
 }

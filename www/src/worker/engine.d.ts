@@ -22,7 +22,7 @@ export class Engine {
   ): Promise<unknown>;
   evaluate(
     files: SentFile[],
-    options: { task: string; data: string; limit: number | undefined },
+    options: { task: string; data: string; limit: number | undefined; window: number | undefined },
     onProgress: OnProgress,
   ): Promise<unknown>;
   cancel(): void;

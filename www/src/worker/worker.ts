@@ -33,10 +33,10 @@ async function perform(started: Engine, id: number, call: Call): Promise<unknown
       return started.prune(call.files, call.recipe, { calibration, evaluation }, onProgress);
     }
     case 'evaluate': {
-      const { files, task, limit } = call;
+      const { files, task, limit, window } = call;
       const data = await read(call.data);
       stopIfCancelled();
-      return started.evaluate(files, { task, data, limit }, onProgress);
+      return started.evaluate(files, { task, data, limit, window }, onProgress);
     }
   }
 }
