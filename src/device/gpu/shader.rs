@@ -142,16 +142,25 @@ fn substitute(line: &str, constants: &[(&str, &str)]) -> String {
     line
 }
 
+/// Names of all files under shaders/.
+#[cfg(test)]
+pub(super) fn files() -> impl Iterator<Item = &'static str> {
+    SOURCES.iter().map(|(file, _)| *file)
+}
+
 /// Every kernel in every variant that an operation may ask for.
 #[cfg(test)]
 pub(super) fn every_kernel() -> Vec<Kernel> {
     let mut kernels: Vec<Kernel> =
-        ["column_combine", "cholesky_block", "cholesky_direct", "copy_block", "covariance", "equilibrate", "scale", "select"]
+        ["column_combine", "cholesky_block", "cholesky_direct", "copy_block", "covariance", "divergence_tile", "equilibrate", "rotary"]
             .iter()
+            .chain(&["scale", "select", "softmax_tile"])
             .map(|name| Kernel::new(SOURCES.iter().map(|(file, _)| *file).find(|file| file.strip_suffix(".wgsl") == Some(name)).unwrap()))
             .collect();
     for width in ["vec", "scalar"] {
-        for file in ["add.wgsl", "column_stats.wgsl", "dot.wgsl", "layer_norm.wgsl", "layer_norm_tiled.wgsl"] {
+        for file in
+            ["add.wgsl", "column_stats.wgsl", "dot.wgsl", "layer_norm.wgsl", "layer_norm_tiled.wgsl", "multiply.wgsl", "rms_norm.wgsl"]
+        {
             kernels.push(Kernel::new(file).with("WIDTH", width));
         }
         kernels.push(Kernel::new("attention.wgsl").with("WIDTH", width).with("LENGTH", 16));

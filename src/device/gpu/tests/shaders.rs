@@ -1,6 +1,6 @@
 //! Every shader parses and validates, in every variant that the operations ask for.
 
-use super::super::shader::{Kernel, every_kernel};
+use super::super::shader::{Kernel, every_kernel, files};
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 
 fn validate(kernel: &Kernel) {
@@ -37,6 +37,14 @@ fn workgroup_memory_and_invocations_fit_the_defaults_of_webgpu() {
         let size: u32 = module.entry_points[0].workgroup_size.iter().product();
         assert!(size <= 256, "{kernel:?} has {size} invocations");
     }
+}
+
+#[test]
+fn no_shader_is_left_out() {
+    let kernels = every_kernel();
+    let left_out: Vec<&str> =
+        files().filter(|file| !file.starts_with("shared/") && kernels.iter().all(|kernel| kernel.file != *file)).collect();
+    assert!(left_out.is_empty(), "not among every_kernel: {left_out:?}");
 }
 
 #[test]
