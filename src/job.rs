@@ -152,6 +152,7 @@ pub async fn prune(
     artifacts.report = text_of(&report)?;
     artifacts.card = card(&report, &model.architecture.class);
     let files = assemble(artifacts, scratch).await?;
+    run.cancel.check()?;
     run.report(Phase::Export, None, 0, 1.0);
     Ok(Pruned { files, plan, report })
 }
@@ -172,7 +173,8 @@ fn check(recipe: &Recipe, model: &Model, given: Option<&Plan>) -> Result<()> {
 }
 
 fn request<'a>(model: &'a Model, method: &'a Structured, output: &OutputOptions) -> Request<'a> {
-    let stock = output.kind == OutputKind::Stock && !output.pad;
+    let heads_pad = output.pad && !model.architecture.stock_units.contains(&Unit::Heads);
+    let stock = output.kind == OutputKind::Stock && !heads_pad;
     Request { architecture: &model.architecture, units: &method.units, ratio: method.ratio, stock }
 }
 

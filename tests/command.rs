@@ -68,10 +68,14 @@ impl Bench {
 
     /// A copy of the demo model's folder in which one file is changed.
     fn broken(&self, name: &str, change: impl Fn(Vec<u8>) -> Option<Vec<u8>>) -> String {
+        self.broken_copy(MODEL, name, change)
+    }
+
+    fn broken_copy(&self, model: &str, name: &str, change: impl Fn(Vec<u8>) -> Option<Vec<u8>>) -> String {
         let copy = self.folder.path().join("model");
         let _ = std::fs::remove_dir_all(&copy);
         std::fs::create_dir(&copy).expect("made");
-        for entry in std::fs::read_dir(MODEL).expect("listed") {
+        for entry in std::fs::read_dir(model).expect("listed") {
             let entry = entry.expect("an entry");
             let bytes = std::fs::read(entry.path()).expect("read");
             let bytes = if entry.file_name() == name { change(bytes) } else { Some(bytes) };
@@ -298,4 +302,75 @@ fn what_a_decoder_config_cannot_say_is_refused() {
     bench.refused(&stories("gpt2").0, heads, STOCK, &["heads", "gpt2", "pad"]);
     std::fs::write(bench.path("dev.tsv"), "short").expect("written");
     bench.refused(&stories("llama").0, heads, STOCK, &["evaluation", "tokens", "window"]);
+}
+
+/// A checkpoint in which one tensor has another name of the same length, so that it is missing.
+fn without(tensor: &str) -> impl Fn(Vec<u8>) -> Option<Vec<u8>> {
+    let quoted = format!("\"{tensor}\"");
+    move |mut bytes| {
+        let at = bytes.windows(quoted.len()).position(|window| window == quoted.as_bytes()).expect("the tensor");
+        bytes[at + 1] = b'_';
+        Some(bytes)
+    }
+}
+
+#[test]
+fn tensors_that_a_config_promises_are_missed() {
+    let bench = Bench::new();
+    let model = bench.broken("model.safetensors", without("bert.encoder.layer.2.attention.self.query.bias"));
+    bench.refused(&model, NEURONS, STOCK, &["layer.2.attention.self.query.bias"]);
+    let model = bench.broken_copy(&stories("llama").0, "model.safetensors", without("lm_head.weight"));
+    bench.refused(&model, NEURONS, STOCK, &["lm_head.weight"]);
+    let unscaled =
+        |bytes: Vec<u8>| Some(text(&bytes).replace("\"scale_attn_weights\": true", "\"scale_attn_weights\": false").into_bytes());
+    let model = bench.broken_copy(&stories("gpt2").0, "config.json", unscaled);
+    bench.refused(&model, NEURONS, STOCK, &["scale_attn_weights"]);
+}
+
+#[test]
+fn padding_does_not_say_what_a_llama_config_cannot() {
+    let bench = Bench::new();
+    let layer = |heads: &str| format!(r#"{{"heads": [{heads}], "neurons": [0, 1, 2]}}"#);
+    let layers: Vec<String> = (0..8).map(|index| layer(if index == 0 { "0, 1" } else { "0, 1, 2, 3" })).collect();
+    let plan = format!(r#"{{"kind": "plan", "plan": {{"version": 1, "layers": [{}]}}, "reconstruction": "none"}}"#, layers.join(", "));
+    bench.refused(&stories("llama").0, &plan, r#"{"kind": "stock", "pad": true}"#, &["key/value heads", "layer 1"]);
+}
+
+#[test]
+fn padding_does_not_scramble_heads_that_are_gone() {
+    let bench = Bench::new();
+    std::fs::write(bench.path("dev.tsv"), "once upon a time there was a little boat. ".repeat(60)).expect("written");
+    let heads = r#"{"kind": "structured", "units": ["heads"], "ratio": 0.166, "criterion": "magnitude", "reconstruction": "none"}"#;
+    let done = bench.prune(&stories("gpt2").0, heads, r#"{"kind": "sliced"}"#);
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    std::fs::rename(bench.path("out"), bench.path("sliced")).expect("moved");
+    bench.refused(&bench.path("sliced"), NEURONS, r#"{"kind": "stock", "pad": true}"#, &["fewer heads", "sliced"]);
+}
+
+#[test]
+fn damaged_weights_are_no_scores() {
+    let bench = Bench::new();
+    let nan = |mut bytes: Vec<u8>| {
+        // The last two bytes of an f16 file are one weight of the classifier: far up. Its first tensor's are a norm's bias.
+        let data = 8 + u64::from_le_bytes(bytes[..8].try_into().expect("8 bytes")) as usize;
+        bytes[data..data + 2].copy_from_slice(&[0x00, 0x7e]);
+        Some(bytes)
+    };
+    let model = bench.broken("model.safetensors", nan);
+    bench.refused(&model, NEURONS, STOCK, &["not finite"]);
+}
+
+#[test]
+fn an_output_that_cannot_be_written_is_refused_before_the_work() {
+    let bench = Bench::new();
+    std::fs::create_dir(bench.path("out")).expect("made");
+    std::fs::write(bench.path("out/mine.txt"), "mine").expect("written");
+    let recipe = bench.recipe(NEURONS, STOCK);
+    let done = coppice(&["prune", MODEL, "--recipe", &recipe, "--out", &bench.path("out"), "--device", "cpu"]);
+    assert_eq!(done.status.code(), Some(1));
+    assert!(text(&done.stderr).contains("not empty") && !text(&done.stderr).contains("Runs on"), "{}", text(&done.stderr));
+    // Parents that are not there yet are made.
+    let deep = bench.path("new/a/b");
+    let done = coppice(&["prune", MODEL, "--recipe", &recipe, "--out", &deep, "--device", "cpu"]);
+    assert!(done.status.success() && Path::new(&deep).join("config.json").is_file(), "{}", text(&done.stderr));
 }

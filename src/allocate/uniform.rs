@@ -54,25 +54,27 @@ impl Allocation for Uniform {
     }
 }
 
-/// Units that one layer keeps at a ratio: at least one of each kind.
+/// Units that one layer keeps at a ratio: at least one of each kind. Heads alone are counted so that their parameters come
+/// nearest; where neurons can take up the rest, they keep the same share as everything else.
 fn widths(request: &Request<'_>, layer: &Layer, ratio: f64) -> Widths {
     let all = layer.units(Unit::Heads);
-    let heads = if request.units.contains(&Unit::Heads) { nearest_heads(request, layer, 1.0 - ratio) } else { all };
-    if !request.units.contains(&Unit::Neurons) {
-        return Widths { heads, neurons: layer.neurons };
-    }
     let target = (1.0 - ratio) * layer.linear_parameters(all, layer.neurons) as f64;
+    let heads = request.units.contains(&Unit::Heads);
+    if !request.units.contains(&Unit::Neurons) {
+        let miss = |count: usize| (layer.linear_parameters(count, layer.neurons) as f64 - target).abs();
+        return Widths { heads: if heads { nearest_heads(request, layer, miss) } else { all }, neurons: layer.neurons };
+    }
+    let miss = |count: usize| (count as f64 - all as f64 * (1.0 - ratio)).abs();
+    let heads = if heads { nearest_heads(request, layer, miss) } else { all };
     let (without, with) = (layer.linear_parameters(heads, 0) as f64, layer.linear_parameters(heads, layer.neurons) as f64);
     Widths { heads, neurons: nearest_count(layer.neurons, (target - without) / (with - without).max(1.0)) }
 }
 
-/// The number of units of attention nearest to a share of all, of those that the output can say; the larger of two.
-fn nearest_heads(request: &Request<'_>, layer: &Layer, share: f64) -> usize {
+/// The number of units of attention that misses least, of those that the output can say; the larger of two.
+fn nearest_heads(request: &Request<'_>, layer: &Layer, miss: impl Fn(usize) -> f64) -> usize {
     let all = layer.units(Unit::Heads);
-    let wanted = all as f64 * share;
     let legal = (1..=all).rev().filter(|&count| !request.stock || request.architecture.stock_heads(layer, count));
-    let distance = |count: usize| (count as f64 - wanted).abs();
-    legal.fold(all, |best, count| if distance(count) < distance(best) { count } else { best })
+    legal.fold(all, |best, count| if miss(count) < miss(best) { count } else { best })
 }
 
 /// The whole number nearest to a share of `count`, within 1..=count.

@@ -4,7 +4,7 @@
 
 use clap::{Parser, Subcommand, ValueEnum};
 use coppice::base::{CancelToken, Error, Phase, Progress, Result, Run};
-use coppice::checkpoint::{FileScratch, Folder, write_folder};
+use coppice::checkpoint::{FileScratch, Folder, check_target, write_folder};
 use coppice::device::{Device, Preference};
 use coppice::job::{Inputs, Inspection, Scope, Task, evaluate, inspect, prune};
 use coppice::recipe::{Method, Recipe};
@@ -138,6 +138,7 @@ async fn execute(command: Command) -> Result<()> {
 
 async fn prune_folder(dir: &Path, recipe_path: &Path, out: &Path, report: Option<&Path>, device: DeviceChoice) -> Result<()> {
     let folder = Folder::open(dir)?;
+    check_target(out)?;
     let recipe = Recipe::parse(&read_text(recipe_path)?)?;
     let base = recipe_path.parent().unwrap_or(Path::new(""));
     let read = |path: &Option<String>| path.as_ref().map(|path| read_text(&base.join(path))).transpose();
@@ -152,8 +153,9 @@ async fn prune_folder(dir: &Path, recipe_path: &Path, out: &Path, report: Option
     };
     let (cancel, run) = run();
     let device = open_device(device, cancel).await?;
-    // Beside the output, so that it lies on a disk that has room for it.
-    let parent = out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // Beside the output, so that it lies on a disk that has room for it; the output's parents may be still to be made.
+    let path = std::path::absolute(out).map_err(|error| Error::io(format!("{} is no path for an output ({error}).", out.display())))?;
+    let parent = path.ancestors().skip(1).find(|folder| folder.is_dir()).unwrap_or(Path::new("."));
     let mut scratch = FileScratch::new(parent)?;
     let pruned = prune(&device, &run, &folder, &recipe, &inputs, &mut scratch).await?;
     write_folder(&pruned.files, out).await?;

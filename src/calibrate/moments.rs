@@ -1,6 +1,6 @@
 //! Sums over tokens of the input of one consumer.
 
-use crate::base::Result;
+use crate::base::{Error, Result};
 use crate::device::{Device, Tensor};
 use crate::model::Unit;
 
@@ -44,6 +44,11 @@ impl Moments {
     /// The sums on the host.
     pub async fn read_sums(&self, device: &Device) -> Result<HostSums> {
         let values = device.read(&self.sums).await?;
+        if values.iter().any(|value| !value.is_finite()) {
+            return Err(Error::input(
+                "The model computes values that are not finite on the calibration text; its weights are damaged or overflow.",
+            ));
+        }
         let (sums, squares) = values.split_at(self.sums.cols());
         let wide = |values: &[f32]| values.iter().copied().map(f64::from).collect();
         Ok(HostSums { count: self.count, sums: wide(sums), squares: wide(squares) })

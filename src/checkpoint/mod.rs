@@ -38,7 +38,7 @@ pub use scratch::{MemoryScratch, Scratch};
 pub use source::{ByteSource, MemorySource, Source};
 pub use spliced::folder_of;
 #[cfg(not(target_arch = "wasm32"))]
-pub use write::write_folder;
+pub use write::{check_target, write_folder};
 
 /// File names that the format and Transformers agree on.
 const SINGLE: &str = "model.safetensors";

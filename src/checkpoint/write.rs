@@ -25,6 +25,11 @@ pub async fn write_folder(files: &[OutputFile], out: &Path) -> Result<()> {
     staging.publish(&out)
 }
 
+/// Refuses, before any work, a folder that [`write_folder`] would refuse: a file, or one with something in it.
+pub fn check_target(out: &Path) -> Result<()> {
+    target(&[], out).map(drop)
+}
+
 /// The real path of the folder to be, if it may be written.
 fn target(files: &[OutputFile], out: &Path) -> Result<PathBuf> {
     let shown = out.display();

@@ -14,7 +14,7 @@ pub use tensor::{Segments, Tensor, Weight};
 
 pub use crate::model::Activation;
 
-use crate::base::{CancelToken, Result};
+use crate::base::{CancelToken, ErrorKind, Result};
 use crate::checkpoint::Matrix;
 use serde::{Deserialize, Serialize};
 
@@ -275,7 +275,15 @@ async fn choose(cancel: CancelToken) -> Result<Device> {
         Err(reason) => Ok(Device::Cpu(cpu::Cpu::new(cancel, &format!("no usable GPU: {reason}")))),
         Ok(mut gpu) => {
             let mut cpu = cpu::Cpu::new(cancel, "");
-            let (on_gpu, on_cpu) = (gpu.quick_gflops().await?, cpu.quick_gflops().await?);
+            let on_gpu = match gpu.quick_gflops().await {
+                Ok(speed) => speed,
+                Err(error) if error.kind() == ErrorKind::Cancelled => return Err(error),
+                Err(reason) => {
+                    cpu.set_why(&format!("no usable GPU: {reason}"));
+                    return Ok(Device::Cpu(cpu));
+                }
+            };
+            let on_cpu = cpu.quick_gflops().await?;
             let figures = format!("a quick matrix product ran at {on_gpu:.1} GFLOP/s on the GPU and {on_cpu:.1} on the CPU");
             if on_gpu > on_cpu {
                 gpu.set_why(&figures);

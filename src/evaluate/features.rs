@@ -4,7 +4,7 @@ use super::{batch_tokens, last_states};
 use crate::base::{Phase, Result, Run};
 use crate::checkpoint::Checkpoint;
 use crate::device::Device;
-use crate::forward::batches;
+use crate::forward::{DeviceNorm, batches};
 use crate::model::Architecture;
 use crate::text::Tokenizer;
 
@@ -32,7 +32,15 @@ pub async fn features(
     let sequences = lines.iter().map(|line| tokenizer.encode_line_cut(line, architecture.positions)).collect::<Result<Vec<_>>>()?;
     let batches = batches(&sequences, batch_tokens(device));
     let mut states = Vec::new();
+    let norm = match &architecture.final_norm {
+        Some(norm) => Some(DeviceNorm::read(device, checkpoint, norm, architecture.norm_eps).await?),
+        None => None,
+    };
     for state in last_states(device, run, phase, checkpoint, architecture, &batches).await? {
+        let state = match &norm {
+            Some(norm) => norm.apply(device, &state).await?,
+            None => state,
+        };
         states.extend(device.read(&state).await?);
     }
     Ok(Features { states, lengths: sequences.iter().map(Vec::len).collect(), hidden: architecture.hidden })

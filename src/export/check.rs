@@ -1,10 +1,10 @@
 //! Refusing, before any work, what an output cannot say.
 
-use super::widths::full_heads;
+use super::widths::{full_heads, pads_heads};
 use super::{OutputKind, OutputOptions, loader};
 use crate::allocate::Plan;
 use crate::base::{Error, Result};
-use crate::model::{Architecture, Unit};
+use crate::model::{Architecture, Layer, Unit};
 
 /// Refuses what the output kind cannot express. `units` are those that a recipe wants to remove; none where it removes
 /// nothing.
@@ -47,16 +47,27 @@ pub fn check_plan(architecture: &Architecture, plan: &Plan, options: &OutputOpti
             architecture.layers.len()
         )));
     }
-    if options.kind != OutputKind::Stock || options.pad {
+    if options.kind != OutputKind::Stock {
         return Ok(());
     }
-    check_heads(architecture, plan.layers.iter().map(|layer| layer.heads.len()), "The plan keeps")?;
+    if !pads_heads(architecture, options) {
+        check_heads(architecture, plan.layers.iter().map(|layer| layer.heads.len()), "The plan keeps")?;
+    }
+    if options.pad {
+        return Ok(());
+    }
     check_neurons(architecture, plan.layers.iter().map(|layer| layer.neurons.len()), "The plan keeps")
 }
 
 const OTHER_OUTPUT: &str = "choose output kind \"sliced\", or set \"pad\": true to write zeros in their places";
 
 fn check_options(architecture: &Architecture, options: &OutputOptions) -> Result<()> {
+    let narrow = |layer: &Layer| layer.query.fused_at.is_some() && layer.units(Unit::Heads) != full_heads(architecture, layer);
+    if options.kind == OutputKind::Stock && options.pad && architecture.layers.iter().any(narrow) {
+        return Err(Error::recipe(
+            "The input already has fewer heads in tensors that hold q, k and v together, which \"pad\" cannot put back; choose output kind \"sliced\".",
+        ));
+    }
     if options.kind == OutputKind::Sliced {
         if options.pad {
             return Err(Error::recipe(

@@ -176,8 +176,11 @@ impl SecondPass<'_> {
                 return Ok(false);
             }
             let (matrix, overflowed) = Matrix::from_f32_inputs_major(&values, inputs, outputs, dtype, truncated.weight.layout);
+            let shifted = shifted(dense, fit)?;
+            let bias_dtype = output_dtype(&self.recipe.output, dense.bias.as_ref().map_or(truncated.weight.dtype, |bias| bias.dtype));
+            let fits = shifted.iter().all(|v| v.is_finite()) && encode(bias_dtype, &shifted).overflowed == 0;
             *written.borrow_mut() = Some(matrix);
-            Ok(overflowed == 0)
+            Ok(overflowed == 0 && fits)
         };
         let options = RepairOptions { ridge: self.recipe.method.repair_recipe().ridge };
         let (fit, outcome) = repair_site(device, self.recipe.method.repair()?, problems.view(), &weight, options, accept).await?;
@@ -193,7 +196,7 @@ impl SecondPass<'_> {
                 Some(Matrix { dtype, bytes: encode(dtype, &values).bytes, ..bias.clone() })
             }
             None if fit.shift.iter().any(|&shift| shift != 0.0) => {
-                let values: Vec<f32> = fit.shift.iter().map(|&shift| shift as f32).collect();
+                let values = shifted(dense, &fit)?;
                 Some(Matrix { rows: outputs, cols: 1, dtype, layout: Layout::OutIn, bytes: encode(dtype, &values).bytes })
             }
             None => None,
@@ -204,6 +207,11 @@ impl SecondPass<'_> {
     async fn export(&self, index: usize, kept: &LayerPlan, pruned: HostLayer, scratch: &mut dyn Scratch) -> Result<Vec<OutputTensor>> {
         export_layer(&self.model.architecture, index, kept, &pruned, &self.recipe.output, scratch).await
     }
+}
+
+/// The consumer's bias with what a fit adds to it.
+fn shifted(dense: &HostLinear, fit: &Fit) -> Result<Vec<f32>> {
+    Ok(dense.bias_values()?.iter().zip(&fit.shift).map(|(bias, shift)| (f64::from(*bias) + shift) as f32).collect())
 }
 
 /// One problem on three sets of tokens.

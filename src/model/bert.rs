@@ -32,14 +32,14 @@ pub(super) fn describe(config: &Config, checkpoint: &Checkpoint) -> Result<Archi
                 kv_heads: heads,
                 head_dim,
                 neurons,
-                query: shapes.linear(&format!("{at}.attention.self.query"), width, hidden)?,
-                key: shapes.linear(&format!("{at}.attention.self.key"), width, hidden)?,
-                value: shapes.linear(&format!("{at}.attention.self.value"), width, hidden)?,
-                attention_output: shapes.linear(&format!("{at}.attention.output.dense"), hidden, width)?,
+                query: shapes.linear(&format!("{at}.attention.self.query"), width, hidden, true)?,
+                key: shapes.linear(&format!("{at}.attention.self.key"), width, hidden, true)?,
+                value: shapes.linear(&format!("{at}.attention.self.value"), width, hidden, true)?,
+                attention_output: shapes.linear(&format!("{at}.attention.output.dense"), hidden, width, true)?,
                 attention_norm: norm(&shapes, &format!("{at}.attention.output.LayerNorm"), hidden)?,
                 ffn_gate: None,
-                ffn_input: shapes.linear(&format!("{at}.intermediate.dense"), neurons, hidden)?,
-                ffn_output: shapes.linear(&format!("{at}.output.dense"), hidden, neurons)?,
+                ffn_input: shapes.linear(&format!("{at}.intermediate.dense"), neurons, hidden, true)?,
+                ffn_output: shapes.linear(&format!("{at}.output.dense"), hidden, neurons, true)?,
                 ffn_norm: norm(&shapes, &format!("{at}.output.LayerNorm"), hidden)?,
             })
         })
@@ -84,8 +84,8 @@ fn head(shapes: &Shapes<'_>, prefix: &str, hidden: usize, vocabulary: usize, emb
     if let (Some(classifier), true) = (shapes.checkpoint.get("classifier.weight"), has(&format!("{pooler}.weight"))) {
         let labels = classifier.shape.first().map_or(0, |&labels| labels as usize);
         return Ok(Head::Classifier {
-            pooler: shapes.linear(&pooler, hidden, hidden)?,
-            classifier: shapes.linear("classifier", labels, hidden)?,
+            pooler: shapes.linear(&pooler, hidden, hidden, true)?,
+            classifier: shapes.linear("classifier", labels, hidden, true)?,
         });
     }
     if has("cls.predictions.transform.dense.weight") {
@@ -101,7 +101,7 @@ fn head(shapes: &Shapes<'_>, prefix: &str, hidden: usize, vocabulary: usize, emb
             fused_at: None,
         };
         return Ok(Head::MaskedLm {
-            transform: shapes.linear("cls.predictions.transform.dense", hidden, hidden)?,
+            transform: shapes.linear("cls.predictions.transform.dense", hidden, hidden, true)?,
             norm: norm(shapes, "cls.predictions.transform.LayerNorm", hidden)?,
             decoder,
         });

@@ -2,7 +2,7 @@
 //! head that is tied to the token table, with and without the `transformer.` prefix.
 
 use super::{
-    Activation, Architecture, Config, Embeddings, Head, Layer, Linear, NormKind, NormPlacement, Shapes, Unit, WidthFields, class_name,
+    Activation, Architecture, Config, Embeddings, Layer, Linear, NormKind, NormPlacement, Shapes, Unit, WidthFields, class_name,
     layer_widths,
 };
 use crate::base::{Error, Result};
@@ -13,6 +13,9 @@ pub(super) fn describe(config: &Config, checkpoint: &Checkpoint) -> Result<Archi
         if config.flag_or(flag, false) {
             return Err(Error::input(format!("config.json sets {flag}, which Coppice does not support for GPT-2.")));
         }
+    }
+    if !config.flag_or("scale_attn_weights", true) {
+        return Err(Error::input("config.json sets scale_attn_weights to false, which Coppice does not support for GPT-2."));
     }
     let hidden = config.size("n_embd")?;
     let heads = config.size("n_head")?;
@@ -62,7 +65,7 @@ pub(super) fn describe(config: &Config, checkpoint: &Checkpoint) -> Result<Archi
         placement: NormPlacement::Pre,
         rotary: None,
         causal: true,
-        head: Head::CausalLm { decoder: shapes.decoder("lm_head.weight", &tokens, vocabulary, hidden)? },
+        head: super::causal_head(config, &shapes, &tokens, true, vocabulary, hidden)?,
         embeddings: Embeddings {
             tokens,
             positions: Some((shapes.table(&format!("{prefix}wpe.weight"), positions, hidden)?, 0)),

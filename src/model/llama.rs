@@ -2,7 +2,7 @@
 //! grouped-query attention, explicit head width, a head that is tied or not.
 
 use super::{
-    Activation, Architecture, Config, Embeddings, Head, HeadFields, Layer, NormKind, NormPlacement, Shapes, Unit, WidthFields, class_name,
+    Activation, Architecture, Config, Embeddings, HeadFields, Layer, NormKind, NormPlacement, Shapes, Unit, WidthFields, class_name,
     layer_widths, rotary,
 };
 use crate::base::{Error, Result};
@@ -26,6 +26,7 @@ pub(super) fn describe(config: &Config, checkpoint: &Checkpoint) -> Result<Archi
     let shapes = Shapes { checkpoint };
     let prefix = if shapes.has("model.embed_tokens.weight") { "model." } else { "" };
     let group = heads / kv_heads;
+    let (attention_bias, mlp_bias) = (config.flag_or("attention_bias", false), config.flag_or("mlp_bias", false));
     let layers = (0..config.size("num_hidden_layers")?)
         .map(|index| {
             // A sliced output lists units of attention, which are key/value heads here.
@@ -37,14 +38,14 @@ pub(super) fn describe(config: &Config, checkpoint: &Checkpoint) -> Result<Archi
                 kv_heads,
                 head_dim,
                 neurons,
-                query: shapes.linear(&format!("{at}.self_attn.q_proj"), q, hidden)?,
-                key: shapes.linear(&format!("{at}.self_attn.k_proj"), kv, hidden)?,
-                value: shapes.linear(&format!("{at}.self_attn.v_proj"), kv, hidden)?,
-                attention_output: shapes.linear(&format!("{at}.self_attn.o_proj"), hidden, q)?,
+                query: shapes.linear(&format!("{at}.self_attn.q_proj"), q, hidden, attention_bias)?,
+                key: shapes.linear(&format!("{at}.self_attn.k_proj"), kv, hidden, attention_bias)?,
+                value: shapes.linear(&format!("{at}.self_attn.v_proj"), kv, hidden, attention_bias)?,
+                attention_output: shapes.linear(&format!("{at}.self_attn.o_proj"), hidden, q, attention_bias)?,
                 attention_norm: shapes.rms_norm(&format!("{at}.input_layernorm"), hidden)?,
-                ffn_gate: Some(shapes.linear(&format!("{at}.mlp.gate_proj"), neurons, hidden)?),
-                ffn_input: shapes.linear(&format!("{at}.mlp.up_proj"), neurons, hidden)?,
-                ffn_output: shapes.linear(&format!("{at}.mlp.down_proj"), hidden, neurons)?,
+                ffn_gate: Some(shapes.linear(&format!("{at}.mlp.gate_proj"), neurons, hidden, mlp_bias)?),
+                ffn_input: shapes.linear(&format!("{at}.mlp.up_proj"), neurons, hidden, mlp_bias)?,
+                ffn_output: shapes.linear(&format!("{at}.mlp.down_proj"), hidden, neurons, mlp_bias)?,
                 ffn_norm: shapes.rms_norm(&format!("{at}.post_attention_layernorm"), hidden)?,
             })
         })
@@ -63,7 +64,7 @@ pub(super) fn describe(config: &Config, checkpoint: &Checkpoint) -> Result<Archi
         placement: NormPlacement::Pre,
         rotary: Some(rotary::describe(config, head_dim)?),
         causal: true,
-        head: Head::CausalLm { decoder: shapes.decoder("lm_head.weight", &tokens, vocabulary, hidden)? },
+        head: super::causal_head(config, &shapes, &tokens, false, vocabulary, hidden)?,
         embeddings: Embeddings { tokens, positions: None, token_types: None, norm: None },
         layers,
         final_norm: Some(shapes.rms_norm(&format!("{prefix}norm"), hidden)?),

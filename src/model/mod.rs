@@ -329,3 +329,16 @@ fn token(config: &Config, name: &str) -> Option<u32> {
     let value = config.get(name)?;
     value.as_u64().or_else(|| value.get(0)?.as_u64()).and_then(|id| u32::try_from(id).ok())
 }
+
+/// The head of a decoder: next-token logits where the class is a language model; heads of other tasks pass through.
+fn causal_head(config: &Config, shapes: &Shapes<'_>, tokens: &str, tied: bool, vocabulary: usize, hidden: usize) -> Result<Head> {
+    let tied = config.flag_or("tie_word_embeddings", tied);
+    let named = config.get("architectures").is_some();
+    let class = class_name(config, "");
+    let causal =
+        if named { class.ends_with("ForCausalLM") || class.ends_with("LMHeadModel") } else { tied || shapes.has("lm_head.weight") };
+    Ok(match causal {
+        true => Head::CausalLm { decoder: shapes.decoder("lm_head.weight", tokens, tied, vocabulary, hidden)? },
+        false => Head::None,
+    })
+}

@@ -41,12 +41,17 @@ impl Shapes<'_> {
         self.named(name, &[width])
     }
 
-    /// `at.weight`, [outputs, inputs], and `at.bias` where there is one.
-    pub(super) fn linear(&self, at: &str, outputs: usize, inputs: usize) -> Result<Linear> {
+    /// `at.weight`, [outputs, inputs], with `at.bias` where the family, or the config, says that there is one.
+    pub(super) fn linear(&self, at: &str, outputs: usize, inputs: usize, biased: bool) -> Result<Linear> {
         let bias = format!("{at}.bias");
+        if !biased && self.has(&bias) {
+            return Err(Error::input(format!(
+                "Tensor {bias} is there, but config.json says that this layer has no bias; the weights and the config belong to different models."
+            )));
+        }
         Ok(Linear {
             weight: self.table(&format!("{at}.weight"), outputs, inputs)?,
-            bias: self.checkpoint.get(&bias).is_some().then(|| self.vector(&bias, outputs)).transpose()?,
+            bias: biased.then(|| self.vector(&bias, outputs)).transpose()?,
             layout: Layout::OutIn,
             outputs,
             inputs,
@@ -83,11 +88,10 @@ impl Shapes<'_> {
         self.checkpoint.get(name).is_some()
     }
 
-    /// The decoder of a causal language model: its own tensor, or the token table.
-    pub(super) fn decoder(&self, name: &str, tokens: &str, vocabulary: usize, hidden: usize) -> Result<Linear> {
-        let weight = if self.has(name) { name } else { tokens };
+    /// The decoder of a causal language model: the token table where the two are tied, else a tensor of its own.
+    pub(super) fn decoder(&self, name: &str, tokens: &str, tied: bool, vocabulary: usize, hidden: usize) -> Result<Linear> {
         Ok(Linear {
-            weight: self.table(weight, vocabulary, hidden)?,
+            weight: self.table(if tied { tokens } else { name }, vocabulary, hidden)?,
             bias: None,
             layout: Layout::OutIn,
             outputs: vocabulary,

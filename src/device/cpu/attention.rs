@@ -1,6 +1,6 @@
 //! Scaled dot-product attention over packed sequences.
 
-use super::Cpu;
+use super::{Cpu, SLICE_FLOPS};
 use crate::base::Result;
 use crate::device::{AttentionShape, Segments, Tensor};
 use candle_core::Tensor as Candle;
@@ -40,22 +40,28 @@ impl Cpu {
             };
             let (qs, ks, vs) =
                 (by_head(&q, heads, queries)?, repeat(by_head(&k, kv_heads, length)?)?, repeat(by_head(&v, kv_heads, length)?)?);
-            let mut scores = (qs.matmul(&ks.transpose(1, 2)?)? * scale)?;
-            if causal {
-                scores = scores.broadcast_add(&causal_mask(queries, length)?)?;
+            // By slices of queries: scores of long sequences are large, and take long.
+            let step = (SLICE_FLOPS / (4 * heads * length * head_dim).max(1)).clamp(1, queries);
+            for first in (0..queries).step_by(step) {
+                self.pace().await?;
+                let count = step.min(queries - first);
+                let part = qs.narrow(1, first, count)?.contiguous()?;
+                let mut scores = (part.matmul(&ks.transpose(1, 2)?)? * scale)?;
+                if causal {
+                    scores = scores.broadcast_add(&causal_mask(first + length - queries, count, length)?)?;
+                }
+                let shifted = scores.broadcast_sub(&scores.max_keepdim(2)?)?.exp()?;
+                let weights = shifted.broadcast_div(&shifted.sum_keepdim(2)?)?;
+                contexts.push(weights.matmul(&vs)?.transpose(0, 1)?.reshape((count, heads * head_dim))?);
             }
-            let shifted = scores.broadcast_sub(&scores.max_keepdim(2)?)?.exp()?;
-            let weights = shifted.broadcast_div(&shifted.sum_keepdim(2)?)?;
-            contexts.push(weights.matmul(&vs)?.transpose(0, 1)?.reshape((queries, heads * head_dim))?);
         }
         self.wrap(Candle::cat(&contexts, 0)?)
     }
 }
 
-/// [queries, length] of 0 where a key may be seen and -infinity where it lies ahead; the queries are the last rows.
-fn causal_mask(queries: usize, length: usize) -> Result<Candle> {
-    let ahead = |query: usize, key: usize| key > query + length - queries;
+/// [queries, length] of 0 where a key may be seen and -infinity where it lies ahead; query i is row `first` + i of the sequence.
+fn causal_mask(first: usize, queries: usize, length: usize) -> Result<Candle> {
     let values: Vec<f32> =
-        (0..queries).flat_map(|query| (0..length).map(move |key| if ahead(query, key) { f32::NEG_INFINITY } else { 0.0 })).collect();
+        (0..queries).flat_map(|query| (0..length).map(move |key| if key > first + query { f32::NEG_INFINITY } else { 0.0 })).collect();
     Ok(Candle::from_vec(values, (queries, length), &candle_core::Device::Cpu)?)
 }

@@ -53,6 +53,11 @@ impl Fault {
         state.error.take().map_or(Ok(()), Err)
     }
 
+    /// Forgets what an earlier run reported; a lost device stays lost.
+    pub(super) fn forget(&self) {
+        lock(&self.state).error = None;
+    }
+
     /// Waits for `future`, or fails when the device is lost: a lost device never settles a pending map.
     pub(super) async fn race<T>(&self, future: impl Future<Output = T>) -> Result<T> {
         let future = std::pin::pin!(future);

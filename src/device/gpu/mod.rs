@@ -75,6 +75,7 @@ impl Gpu {
     /// Uses another token from here on.
     pub fn watch(&mut self, cancel: CancelToken) {
         self.cancel = cancel;
+        self.context.fault.forget();
     }
 
     /// Live and peak bytes.
