@@ -1,6 +1,7 @@
 /**
  * A stand-in for the wasm engine with its surface, for states of the page that a healthy engine never shows.
- * The seed of the recipe picks the fault: 901 ignores cancel and hangs, 902 crashes, 903 loses the device, 904 panics.
+ * The seed of the recipe picks the fault: 901 ignores cancel and hangs, 902 crashes, 903 loses the device, 904 panics,
+ * 905 stays in calibration until it is cancelled.
  */
 const LAYERS = 6;
 const STEPS = ['open', 'evaluate_dense', 'calibrate', 'score', 'reconstruct', 'export', 'evaluate_pruned'];
@@ -72,7 +73,8 @@ export class Engine {
     for (const phase of STEPS) {
       for (let layer = 0; layer < LAYERS; layer += 1) {
         onProgress({ phase, layer, layers: LAYERS, fraction: layer / LAYERS });
-        await wait(recipe.calibration.sequences / 20);
+        do await wait(recipe.calibration.sequences / 20);
+        while (seed === 905 && phase === 'calibrate' && !this.#cancelled);
         if (this.#cancelled && seed !== 901) throw fail('cancelled', 'The run was cancelled; nothing was written.');
         if (phase !== 'calibrate') continue;
         if (seed === 901) for (;;);
