@@ -45,9 +45,8 @@ enum Command {
         /// Also write the report here.
         #[arg(long)]
         report: Option<PathBuf>,
-        /// Compute device.
-        #[arg(long, value_enum, default_value_t = DeviceChoice::Auto)]
-        device: DeviceChoice,
+        #[command(flatten)]
+        device: DeviceArguments,
     },
     /// Evaluates a model.
     Eval {
@@ -71,10 +70,19 @@ enum Command {
         /// Also write the logits or hidden states here, as JSON.
         #[arg(long, hide = true)]
         logits: Option<PathBuf>,
-        /// Compute device.
-        #[arg(long, value_enum, default_value_t = DeviceChoice::Auto)]
-        device: DeviceChoice,
+        #[command(flatten)]
+        device: DeviceArguments,
     },
+}
+
+#[derive(Clone, Copy, clap::Args)]
+struct DeviceArguments {
+    /// Compute device.
+    #[arg(long, value_enum, default_value_t = DeviceChoice::Auto)]
+    device: DeviceChoice,
+    /// Memory that a run may use on the device, in GiB (2 on a GPU, half of what is free on the CPU).
+    #[arg(long, value_name = "GIB", value_parser = gibibytes)]
+    memory: Option<u64>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -136,7 +144,7 @@ async fn execute(command: Command) -> Result<()> {
     }
 }
 
-async fn prune_folder(dir: &Path, recipe_path: &Path, out: &Path, report: Option<&Path>, device: DeviceChoice) -> Result<()> {
+async fn prune_folder(dir: &Path, recipe_path: &Path, out: &Path, report: Option<&Path>, device: DeviceArguments) -> Result<()> {
     let folder = Folder::open(dir)?;
     check_target(out)?;
     let recipe = Recipe::parse(&read_text(recipe_path)?)?;
@@ -181,13 +189,24 @@ fn run() -> (CancelToken, Run) {
     (cancel.clone(), Run::new(cancel, Rc::new(show)))
 }
 
-async fn open_device(choice: DeviceChoice, cancel: CancelToken) -> Result<Device> {
-    let preference = match choice {
+/// A number of GiB as bytes.
+fn gibibytes(text: &str) -> std::result::Result<u64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if number > 0.0 && number <= 65_536.0 => Ok((number * (1u64 << 30) as f64) as u64),
+        _ => Err("give a number of GiB above 0, such as 4 or 0.5".to_owned()),
+    }
+}
+
+async fn open_device(chosen: DeviceArguments, cancel: CancelToken) -> Result<Device> {
+    let preference = match chosen.device {
         DeviceChoice::Auto => Preference::Auto,
         DeviceChoice::Gpu => Preference::Gpu,
         DeviceChoice::Cpu => Preference::Cpu,
     };
     let device = Device::open(preference, cancel).await?;
+    if let Some(bytes) = chosen.memory {
+        device.ledger().set_budget(bytes);
+    }
     let info = device.info();
     eprintln!("Runs on the {} ({}, {}): {}.", info.kind, info.name, info.backend, info.why);
     Ok(device)

@@ -1,9 +1,9 @@
-//! Every live byte of a device, counted where buffers are made and dropped.
+//! Every live byte of a device, counted where buffers are made and dropped, and how many there may be.
 
 use std::cell::Cell;
 use std::rc::Rc;
 
-/// Live and peak bytes. Clones share the count.
+/// Live and peak bytes, and the budget that runs plan by. Clones share the counts.
 #[derive(Debug, Clone, Default)]
 pub struct Ledger(Rc<Counts>);
 
@@ -11,9 +11,17 @@ pub struct Ledger(Rc<Counts>);
 struct Counts {
     live: Cell<u64>,
     peak: Cell<u64>,
+    budget: Cell<u64>,
 }
 
 impl Ledger {
+    /// An empty ledger with a budget.
+    pub(super) fn new(budget: u64) -> Self {
+        let ledger = Self::default();
+        ledger.set_budget(budget);
+        ledger
+    }
+
     /// Bytes in use now.
     pub fn live(&self) -> u64 {
         self.0.live.get()
@@ -22,6 +30,16 @@ impl Ledger {
     /// Most bytes in use at any one time since the last [`Ledger::restart`].
     pub fn peak(&self) -> u64 {
         self.0.peak.get()
+    }
+
+    /// Bytes that a run may use: what is larger is streamed, kept elsewhere, or refused with the figures.
+    pub fn budget(&self) -> u64 {
+        self.0.budget.get()
+    }
+
+    /// Sets the budget.
+    pub fn set_budget(&self, bytes: u64) {
+        self.0.budget.set(bytes);
     }
 
     /// Forgets the peak, for a new run.

@@ -4,6 +4,7 @@
 //! flushes it, so that a submission stays short); on the CPU it computes, in slices, and lets the event loop run in between.
 //! All of them check the cancel token. Tensors are two-dimensional, row-major f32; weights stay in the dtype of the file.
 
+mod budget;
 mod ledger;
 mod tensor;
 pub mod cpu;
@@ -131,6 +132,12 @@ impl Device {
             Self::Gpu(gpu) => gpu.ledger(),
             Self::Cpu(cpu) => cpu.ledger(),
         }
+    }
+
+    /// Bytes that a run may use here. What a job keeps beyond that goes to other tiers; what must be resident and does not
+    /// fit is refused with the figures.
+    pub fn budget(&self) -> u64 {
+        self.ledger().budget()
     }
 
     /// A tensor [rows, cols] from row-major values.

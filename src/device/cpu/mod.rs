@@ -11,6 +11,7 @@ mod statistics;
 #[cfg(test)]
 mod tests;
 
+use super::budget;
 use super::ledger::{Entry, Ledger};
 use super::tensor::{Data, WeightData};
 use super::{DeviceInfo, Tensor, Weight};
@@ -61,7 +62,7 @@ impl Block {
 impl Cpu {
     /// A CPU device; `why` says why it was chosen.
     pub fn new(cancel: CancelToken, why: &str) -> Self {
-        Self { cancel, why: why.to_owned(), ledger: Ledger::default(), pacer: RefCell::default() }
+        Self { cancel, why: why.to_owned(), ledger: Ledger::new(budget::cpu()), pacer: RefCell::default() }
     }
 
     /// See [`super::Device::info`].

@@ -3,6 +3,7 @@
 use super::fault::out_of_memory;
 use crate::base::{Error, Result};
 use crate::device::Ledger;
+use crate::device::budget;
 use crate::device::ledger::Entry;
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
@@ -70,7 +71,7 @@ impl Pool {
         Self {
             device: device.clone(),
             max_bytes: Cell::new(max_bytes),
-            ledger: Ledger::default(),
+            ledger: Ledger::new(budget::GPU),
             idle: RefCell::default(),
             dying: RefCell::default(),
             submissions: Cell::new(0),
