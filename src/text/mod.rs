@@ -3,14 +3,17 @@
 //! Everything here works on text that is already in memory; only the tokenizer's own files are read from the model folder.
 
 mod calibration;
+mod decode_stream;
 mod labelled;
 mod lines;
+mod stop_tokens;
 mod stream;
 mod tokenizer;
 mod tokenizer_json;
 mod wordpiece;
 
 pub use calibration::{Calibration, CalibrationOptions, CalibrationUsed, calibration_lines, sentences};
+pub use decode_stream::DecodeStream;
 pub use labelled::{Example, LabelledSet};
 pub use stream::{calibration_windows, windows};
 pub use tokenizer::Tokenizer;

@@ -1,14 +1,16 @@
 //! The tokenizer of a model folder. One file a format: `tokenizer_json`, `wordpiece` (plain vocab.txt).
 
-use super::{tokenizer_json, wordpiece};
+use super::{DecodeStream, stop_tokens, tokenizer_json, wordpiece};
 use crate::base::{Error, Result};
 use crate::checkpoint::Folder;
-use tokenizers::{PostProcessor, TruncationDirection};
+use tokenizers::{DecoderWrapper, PostProcessor, TruncationDirection};
 
 /// Text to token ids and back, as the model's own tokenizer does it in Transformers, without padding and without a cut of its own.
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
     vocabulary: usize,
+    byte_fallback: bool,
+    eos: Vec<u32>,
 }
 
 impl Tokenizer {
@@ -16,6 +18,12 @@ impl Tokenizer {
     ///
     /// Fails with a sentence that names the missing or damaged file.
     pub async fn open(folder: &Folder) -> Result<Self> {
+        let mut tokenizer = Self::read(folder).await?;
+        tokenizer.eos = stop_tokens::read(folder, &tokenizer).await?;
+        Ok(tokenizer)
+    }
+
+    async fn read(folder: &Folder) -> Result<Self> {
         if folder.find(tokenizer_json::FILE).is_some() {
             return Self::from_json(&folder.text(tokenizer_json::FILE).await?);
         }
@@ -44,7 +52,8 @@ impl Tokenizer {
 
     fn finish(inner: tokenizers::Tokenizer) -> Self {
         let highest = inner.get_vocab(true).into_values().max();
-        Self { inner, vocabulary: highest.map_or(0, |id| id as usize + 1) }
+        let byte_fallback = inner.get_decoder().is_some_and(has_byte_fallback);
+        Self { inner, vocabulary: highest.map_or(0, |id| id as usize + 1), byte_fallback, eos: Vec::new() }
     }
 
     /// One more than the highest token id; the model's token table needs at least as many rows.
@@ -98,11 +107,46 @@ impl Tokenizer {
         }
     }
 
-    /// Text of token ids, special tokens left out.
-    pub fn decode(&self, ids: &[u32]) -> Result<String> {
-        self.inner.decode(ids, true).map_err(|error| {
+    /// Text of token ids; with `skip_special`, special tokens are left out. Ids that the tokenizer does not know are left out too.
+    pub fn decode(&self, ids: &[u32], skip_special: bool) -> Result<String> {
+        self.inner.decode(ids, skip_special).map_err(|error| {
             Error::input(format!("The tokenizer could not turn token ids into text ({error}); check that it belongs to the model."))
         })
+    }
+
+    /// Decodes ids as they come.
+    pub fn decode_stream(&self, skip_special: bool) -> DecodeStream<'_> {
+        DecodeStream::new(self, skip_special)
+    }
+
+    /// The id of a token, spelled as in the vocabulary.
+    pub fn token_id(&self, token: &str) -> Option<u32> {
+        self.inner.token_to_id(token)
+    }
+
+    /// Ids after which generation stops, as the model's folder names them; empty where it names none.
+    pub fn eos(&self) -> &[u32] {
+        &self.eos
+    }
+
+    /// Whether an id is that of a special token, which stands for no text.
+    pub fn is_special(&self, id: u32) -> bool {
+        self.inner.get_added_vocabulary().get_added_tokens_decoder().get(&id).is_some_and(|token| token.special)
+    }
+
+    /// The byte that a token of a byte fallback (`<0xE4>`) stands for.
+    pub(super) fn byte(&self, id: u32) -> Option<u8> {
+        let token = self.byte_fallback.then(|| self.inner.id_to_token(id))??;
+        let digits = token.strip_prefix("<0x")?.strip_suffix('>')?;
+        (digits.len() == 2).then(|| u8::from_str_radix(digits, 16).ok())?
+    }
+}
+
+fn has_byte_fallback(decoder: &DecoderWrapper) -> bool {
+    match decoder {
+        DecoderWrapper::ByteFallback(_) => true,
+        DecoderWrapper::Sequence(sequence) => sequence.get_decoders().iter().any(has_byte_fallback),
+        _ => false,
     }
 }
 

@@ -32,7 +32,7 @@ fn check(tokenizer: &Tokenizer, cases: &Value, cut: usize) -> usize {
         assert_eq!(tokenizer.encode(text, false).unwrap(), ids(&case["plain"]), "plain {text:?}");
         assert_eq!(tokenizer.encode(text, true).unwrap(), ids(&case["special"]), "special {text:?}");
         assert_eq!(tokenizer.encode_line_cut(text, cut).unwrap(), ids(&case["cut"]), "cut {text:?}");
-        assert_eq!(tokenizer.decode(&ids(&case["plain"])).unwrap(), case["decoded"].as_str().unwrap(), "decoded {text:?}");
+        assert_eq!(tokenizer.decode(&ids(&case["plain"]), true).unwrap(), case["decoded"].as_str().unwrap(), "decoded {text:?}");
     }
     cases.len()
 }
@@ -108,4 +108,22 @@ fn says_which_file_is_missing_or_damaged() {
     assert!(message(&[("vocab.json", "{}"), ("merges.txt", "")]).contains("merges.txt, which Coppice does not read yet"));
     assert!(message(&[("tokenizer.json", "{")]).starts_with("tokenizer.json is not a tokenizer"));
     assert!(message(&[("vocab.txt", "[UNK]")]).starts_with("vocab.txt has no line"));
+}
+
+#[test]
+fn the_stop_tokens_are_those_that_the_folder_names() {
+    let eos = |files: &[(&str, &str)]| {
+        let mut all = vec![("tokenizer.json", DEMO)];
+        all.extend(files);
+        open(&all).unwrap().eos().to_vec()
+    };
+    let config = ("config.json", r#"{"eos_token_id":7}"#);
+    let named = ("tokenizer_config.json", r#"{"eos_token":{"content":"[SEP]"}}"#);
+    assert_eq!(eos(&[("generation_config.json", r#"{"eos_token_id":[5,6]}"#), config, named]), [5, 6]);
+    assert_eq!(eos(&[("generation_config.json", "{}"), config, named]), [7]);
+    assert_eq!(eos(&[("config.json", r#"{"eos_token_id":null}"#), named]), [3]);
+    assert_eq!(eos(&[("tokenizer_config.json", r#"{"eos_token":"<nowhere>"}"#)]), [0_u32; 0]);
+    assert_eq!((demo().token_id("[SEP]"), demo().token_id("<nowhere>"), demo().is_special(3)), (Some(3), None, true));
+    let broken = open(&[("tokenizer.json", DEMO), ("generation_config.json", "{")]).err().unwrap().to_string();
+    assert!(broken.starts_with("generation_config.json is not JSON"), "{broken}");
 }

@@ -1,0 +1,38 @@
+//! The tokens that end a text, from where the files of a folder name them.
+
+use super::Tokenizer;
+use crate::base::{Error, Result};
+use crate::checkpoint::Folder;
+use serde_json::Value;
+
+/// Ids after which generation stops: `eos_token_id` of generation_config.json, else of config.json, else the `eos_token` of
+/// tokenizer_config.json. Empty where none of them names one that the tokenizer knows.
+pub(super) async fn read(folder: &Folder, tokenizer: &Tokenizer) -> Result<Vec<u32>> {
+    for name in ["generation_config.json", "config.json"] {
+        if let Some(ids) = object(folder, name).await?.get("eos_token_id").and_then(ids) {
+            return Ok(ids);
+        }
+    }
+    let config = object(folder, "tokenizer_config.json").await?;
+    let token = config.get("eos_token").and_then(|token| token.as_str().or_else(|| token.get("content")?.as_str()));
+    Ok(token.and_then(|token| tokenizer.token_id(token)).into_iter().collect())
+}
+
+/// One id, or a list of them.
+fn ids(value: &Value) -> Option<Vec<u32>> {
+    let one = |value: &Value| value.as_u64().and_then(|id| u32::try_from(id).ok());
+    match value {
+        Value::Array(values) => values.iter().map(one).collect(),
+        _ => one(value).map(|id| vec![id]),
+    }
+}
+
+/// A file of JSON; null where there is none.
+async fn object(folder: &Folder, name: &str) -> Result<Value> {
+    if folder.find(name).is_none() {
+        return Ok(Value::Null);
+    }
+    let text = folder.text(name).await?;
+    serde_json::from_str(text.strip_prefix('\u{feff}').unwrap_or(&text))
+        .map_err(|error| Error::input(format!("{name} is not JSON ({error}); copy it again from the model.")))
+}
