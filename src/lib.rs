@@ -16,5 +16,7 @@ pub mod export;
 pub mod evaluate;
 pub mod recipe;
 pub mod job;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod fixture;
 #[cfg(target_arch = "wasm32")]
 pub mod web;

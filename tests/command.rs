@@ -374,3 +374,27 @@ fn an_output_that_cannot_be_written_is_refused_before_the_work() {
     let done = coppice(&["prune", MODEL, "--recipe", &recipe, "--out", &deep, "--device", "cpu"]);
     assert!(done.status.success() && Path::new(&deep).join("config.json").is_file(), "{}", text(&done.stderr));
 }
+
+#[test]
+fn a_test_checkpoint_is_made_and_pruned_with_nothing_else() {
+    let bench = Bench::new();
+    let model = bench.path("tiny");
+    let make = || coppice(&["fixture", "tiny-llama", "--out", &model]);
+    assert!(make().status.success());
+    let again = make();
+    assert_eq!(again.status.code(), Some(1));
+    assert!(text(&again.stderr).contains("not empty"), "{}", text(&again.stderr));
+    let unknown = coppice(&["fixture", "gpt-5", "--out", &bench.path("out")]);
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(text(&unknown.stderr).contains("tinyllama-1.1b"), "{}", text(&unknown.stderr));
+    let recipe = r#"{"version": 1, "calibration": {"source": "tiny/calibration.txt", "sequences": 24, "length": 128},
+        "method": {"kind": "structured", "units": ["heads", "neurons"], "ratio": 0.3, "error_aware": true}, "output": {"kind": "sliced"},
+        "evaluation": {"source": "tiny/valid.txt", "limit": 2000, "window": 128}}"#;
+    std::fs::write(bench.path("recipe.json"), recipe).expect("written");
+    let out = bench.path("out");
+    let done = coppice(&["prune", &model, "--recipe", &bench.path("recipe.json"), "--out", &out, "--device", "cpu"]);
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    let report: serde_json::Value = serde_json::from_slice(&std::fs::read(format!("{out}/report.json")).expect("read")).expect("JSON");
+    let kl = report["quality_after"]["kl"].as_f64().expect("a divergence");
+    assert!(kl > 0.01 && kl < 2.0, "{kl}");
+}

@@ -2,10 +2,12 @@
 //!
 //! Exit status 0; 1 for a failed job, with one sentence on standard error; 2 for wrong usage.
 
+use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand, ValueEnum};
 use coppice::base::{CancelToken, Error, Phase, Progress, Result, Run};
-use coppice::checkpoint::{FileScratch, Folder, check_target, write_folder};
+use coppice::checkpoint::{FileScratch, Folder, OutputFile, check_target, write_folder};
 use coppice::device::{Device, Preference};
+use coppice::fixture::{self, SHAPES};
 use coppice::job::{Inputs, Inspection, Scope, Task, evaluate, inspect, prune};
 use coppice::recipe::{Method, Recipe};
 use std::cell::Cell;
@@ -72,6 +74,15 @@ enum Command {
         logits: Option<PathBuf>,
         #[command(flatten)]
         device: DeviceArguments,
+    },
+    /// Makes a test checkpoint: a shape with random weights, a tokenizer and texts.
+    Fixture {
+        /// Its name.
+        #[arg(value_parser = PossibleValuesParser::new(SHAPES.map(|shape| shape.name)))]
+        name: String,
+        /// Folder to write, which must not exist or be empty.
+        #[arg(long)]
+        out: PathBuf,
     },
 }
 
@@ -140,6 +151,12 @@ async fn execute(command: Command) -> Result<()> {
             }
             let line = to_json(&evaluation)?;
             print(&if json { line } else { plain(&line) })
+        }
+        Command::Fixture { name, out } => {
+            let files = fixture::files(fixture::shape(&name)?)?;
+            write_folder(&files, &out).await?;
+            let bytes: u64 = files.iter().map(OutputFile::len).sum();
+            print(&format!("{name} ({bytes} bytes) written to {}.", out.display()))
         }
     }
 }
