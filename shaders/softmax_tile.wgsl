@@ -1,5 +1,5 @@
-// One tile of a softmax over a vocabulary, a row a thread: running maximum, sum of exponentials, and the target's logit
-// (Milakov and Gimelshein, 2018).
+// One tile of a softmax over a vocabulary, a row a thread: running maximum and the first column that has it, sum of exponentials, and the
+// target's logit (Milakov and Gimelshein, 2018).
 struct Params { rows: u32, cols: u32, first: u32, row0: u32 }
 @group(0) @binding(0) var<storage, read> logits: array<f32>;
 @group(0) @binding(1) var<storage, read> targets: array<u32>;
@@ -12,10 +12,17 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     return;
   }
   let first = id.x * p.cols;
-  let before = state[id.x * 3u];
+  let mine = id.x * 4u;
+  let before = state[mine];
   var largest = before;
+  // Columns below 2^24 are whole numbers in f32.
+  var place = state[mine + 3u];
   for (var j = 0u; j < p.cols; j++) {
-    largest = max(largest, logits[first + j]);
+    let logit = logits[first + j];
+    if (logit > largest) {
+      largest = logit;
+      place = f32(p.first + j);
+    }
   }
   // Short partial sums, so that small terms are not lost in a large total.
   var sum = 0.0;
@@ -26,10 +33,11 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     }
     sum += part;
   }
-  state[id.x * 3u] = largest;
-  state[id.x * 3u + 1u] = state[id.x * 3u + 1u] * exp(before - largest) + sum;
+  state[mine] = largest;
+  state[mine + 1u] = state[mine + 1u] * exp(before - largest) + sum;
+  state[mine + 3u] = place;
   let target_id = targets[p.row0 + id.x];
   if (target_id >= p.first && target_id - p.first < p.cols) {
-    state[id.x * 3u + 2u] = logits[first + target_id - p.first];
+    state[mine + 2u] = logits[first + target_id - p.first];
   }
 }

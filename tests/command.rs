@@ -270,6 +270,8 @@ fn decoders_are_pruned_and_measured() {
         assert_eq!(dense["window"], 128);
         // Windows of 128 tokens that begin with BOS take 127 of the stream; each predicts 127.
         assert_eq!(dense["tokens"], 2000 / 127 * 127);
+        let right = dense["token_accuracy"].as_f64().expect("an accuracy");
+        assert!((0.3..0.7).contains(&right), "{family}: token accuracy {right}");
         let text_of_calibration = std::fs::read_to_string(format!("{model}/calibration.txt")).expect("read");
         std::fs::write(bench.path("train.tsv"), text_of_calibration.chars().take(20_000).collect::<String>()).expect("written");
         std::fs::copy(&valid, bench.path("valid.txt")).expect("copied");
@@ -284,7 +286,9 @@ fn decoders_are_pruned_and_measured() {
         assert!(done.status.success(), "{}", text(&done.stderr));
         let report: serde_json::Value = serde_json::from_slice(&std::fs::read(format!("{out}/report.json")).expect("read")).expect("JSON");
         let after = &report["quality_after"];
-        assert_eq!(report["quality_before"]["perplexity"], dense["perplexity"]);
+        for figure in ["perplexity", "token_accuracy"] {
+            assert_eq!(report["quality_before"][figure], dense[figure]);
+        }
         assert!(after["kl"].as_f64().expect("a divergence") > 0.0);
         let config = std::fs::read_to_string(format!("{out}/config.json")).expect("read");
         assert!(config.contains(fields));

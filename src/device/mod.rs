@@ -192,8 +192,9 @@ impl Device {
     }
 
     /// One tile of a softmax over a vocabulary that is too wide to hold. `logits` [n, tile] are the columns `first..first + tile`;
-    /// `state` [n, 3] holds each row's running maximum (begin with -1e30), sum of exp(logit - maximum), and the logit of
-    /// `targets[row]` once its tile has come by. After the last tile, -ln p(target) = maximum + ln(sum) - logit.
+    /// `state` [n, 4] holds each row's running maximum (begin with -1e30), sum of exp(logit - maximum), the logit of
+    /// `targets[row]` once its tile has come by, and the first column that has the maximum. After the last tile,
+    /// -ln p(target) = maximum + ln(sum) - logit.
     pub async fn softmax_tile(&self, logits: &Tensor, first: usize, targets: &[u32], state: &Tensor) -> Result<()> {
         forward!(self.softmax_tile(logits, first, targets, state))
     }

@@ -1,4 +1,4 @@
-//! Perplexity over windows of a token stream, and the KL divergence to another model, token by token.
+//! Perplexity and token accuracy over windows of a token stream, and the KL divergence to another model, token by token.
 
 use super::{batch_tokens, last_states};
 use crate::base::{Error, Phase, Result, Run};
@@ -17,6 +17,8 @@ pub struct Prediction {
     pub tokens: usize,
     /// Tokens in a window, the first included.
     pub window: usize,
+    /// Share of those tokens that have the largest logit; of equal ones the lowest id counts.
+    pub token_accuracy: f64,
     /// Mean KL(reference || model) a token, in nats, where there is a reference.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kl: Option<f64>,
@@ -37,12 +39,13 @@ struct Scored<'a> {
     states: Vec<Tensor>,
     norms: Vec<Vec<f32>>,
     loss: f64,
+    right: usize,
 }
 
 /// Rows whose logits over one tile are held at once.
 const ROWS: usize = 1024;
 
-/// Perplexity of a model over windows of equal length; with a reference, the KL divergence to it over the same windows.
+/// Perplexity and token accuracy of a model over windows of equal length; with a reference, the KL divergence to it over the same windows.
 pub async fn predict(
     device: &Device,
     run: &Run,
@@ -65,7 +68,8 @@ pub async fn predict(
         }
         None => None,
     };
-    Ok(Prediction { perplexity: (own.loss / tokens as f64).exp(), tokens, window, kl })
+    let token_accuracy = own.right as f64 / tokens as f64;
+    Ok(Prediction { perplexity: (own.loss / tokens as f64).exp(), tokens, window, token_accuracy, kl })
 }
 
 /// Runs the model, keeps the states of every token that predicts another, and sums the losses.
@@ -82,8 +86,8 @@ async fn score<'a>(device: &'a Device, run: &Run, phase: Phase, model: Measured<
     }
     let mut sums = Vec::with_capacity(states.len());
     for targets in &targets {
-        let begin: Vec<f32> = targets.iter().flat_map(|_| [-1e30, 0.0, 0.0]).collect();
-        sums.push(device.upload(targets.len(), 3, &begin).await?);
+        let begin: Vec<f32> = targets.iter().flat_map(|_| [-1e30, 0.0, 0.0, 0.0]).collect();
+        sums.push(device.upload(targets.len(), 4, &begin).await?);
     }
     for index in 0..decoder.tiles() {
         let (first, tile) = decoder.tile(index).await?;
@@ -92,16 +96,17 @@ async fn score<'a>(device: &'a Device, run: &Run, phase: Phase, model: Measured<
         }
     }
     let mut norms = Vec::with_capacity(sums.len());
-    let mut loss = 0.0;
-    for sums in &sums {
+    let (mut loss, mut right) = (0.0, 0);
+    for (sums, targets) in sums.iter().zip(&targets) {
         let values = device.read(sums).await?;
-        norms.push(values.chunks_exact(3).map(|row| (f64::from(row[0]) + f64::from(row[1]).ln()) as f32).collect());
-        loss += values.chunks_exact(3).map(|row| f64::from(row[0]) + f64::from(row[1]).ln() - f64::from(row[2])).sum::<f64>();
+        norms.push(values.chunks_exact(4).map(|row| (f64::from(row[0]) + f64::from(row[1]).ln()) as f32).collect());
+        loss += values.chunks_exact(4).map(|row| f64::from(row[0]) + f64::from(row[1]).ln() - f64::from(row[2])).sum::<f64>();
+        right += values.chunks_exact(4).zip(targets).filter(|(row, target)| row[3] == **target as f32).count();
     }
     if !loss.is_finite() {
         return Err(Error::input("The model gives logits that are not finite; its weights are damaged or overflow."));
     }
-    Ok(Scored { decoder, states, norms, loss })
+    Ok(Scored { decoder, states, norms, loss, right })
 }
 
 /// Sum over tokens of KL(p || q).

@@ -60,6 +60,8 @@ pub enum Evaluation {
         tokens: usize,
         /// Tokens in a window, the first included.
         window: usize,
+        /// Share of the tokens that count whose logit is the largest.
+        token_accuracy: f64,
     },
 }
 
@@ -91,8 +93,8 @@ pub async fn evaluate(
         Task::Perplexity => {
             let windows = windows_of(&model, data, scope).await?;
             let found = predict(device, run, Phase::EvaluateDense, model.measured(), None, &windows).await?;
-            let Prediction { perplexity, tokens, window, .. } = found;
-            Ok((Evaluation::Perplexity { perplexity, tokens, window }, Vec::new(), 0))
+            let Prediction { perplexity, tokens, window, token_accuracy, .. } = found;
+            Ok((Evaluation::Perplexity { perplexity, tokens, window, token_accuracy }, Vec::new(), 0))
         }
     }
 }

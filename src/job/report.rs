@@ -283,8 +283,8 @@ impl std::fmt::Display for Report {
                     let kl = found.kl.map_or(String::new(), |kl| format!(", KL to the dense model {kl:.4}"));
                     writeln!(
                         f,
-                        "{when}: perplexity {:.3} on {} tokens in windows of {}{kl}.",
-                        found.perplexity, found.tokens, found.window
+                        "{when}: perplexity {:.3} on {} tokens in windows of {}, token accuracy {:.4}{kl}.",
+                        found.perplexity, found.tokens, found.window, found.token_accuracy
                     )?;
                 }
                 Some(Measure::Features { distance: Some(distance), examples }) => {

@@ -74,6 +74,9 @@ test('Llama loses 30 % of its layers on the CPU', { timeout: 300_000 }, async ()
   const [dense, pruned] = [await figure('perplexity-before'), await figure('perplexity-after')];
   assert.ok(dense > 5 && dense < 15, `dense perplexity ${dense}`);
   assert.ok(pruned > dense && pruned < 10 * dense, `perplexity of the pruned model ${pruned}`);
+  const [right, still] = [await share(page, 'token-accuracy-before'), await share(page, 'token-accuracy-after')];
+  assert.ok(0.3 < right && right < 0.7, `token accuracy ${right}`);
+  assert.ok(0.1 < still && still < right, `token accuracy of the pruned model ${still}`);
   assert.ok((await figure('kl-after')) > 0);
   assert.match(await page.getByTestId('comparison').textContent(), /lower is better/);
 });

@@ -10,7 +10,8 @@ Windows of N tokens follow one another, each with the BOS token first (one of th
 window is dropped. Every token after the first of its window counts.
 
 Good: no missing, unexpected or mismatched keys (a `sliced` export goes through its own loader with trust_remote_code);
-perplexities within 1e-4 of each other, relatively; the same number of tokens; the same greedy text with a KV cache as without.
+perplexities within 1e-4 of each other, relatively; the same number of tokens, and of tokens whose logit is the largest (of equal
+ones that of the lowest id), but for two that rounding may decide; the same greedy text with a KV cache as without.
 """
 
 import argparse
@@ -25,6 +26,7 @@ import torch
 import transformers
 
 TOLERANCE = 1e-4  # of perplexities, relatively
+CLOSE = 2  # tokens whose two largest logits rounding may swap
 STEPS = 24  # tokens that are generated
 
 
@@ -44,33 +46,40 @@ def cut(stream, window, bos):
 
 @torch.no_grad()
 def perplexity(model, windows):
-    """(perplexity, tokens that count)"""
+    """(perplexity, tokens that count, how many of them have the largest logit)"""
     length = len(windows[0])
     batch = max(1, 2**22 // (length * model.config.vocab_size))
-    loss = 0.0
+    loss, right = 0.0, 0
     for at in range(0, len(windows), batch):
         ids = torch.tensor(windows[at : at + batch])
         logits = model(input_ids=ids, use_cache=False).logits[:, :-1].flatten(0, 1).double()
         loss += float(torch.nn.functional.cross_entropy(logits, ids[:, 1:].flatten(), reduction="sum"))
+        # The first of equal maxima, which argmax does not promise.
+        largest, ids_of = logits == logits.amax(1, keepdim=True), torch.arange(logits.shape[1])
+        first = torch.where(largest, ids_of, logits.shape[1]).amin(1)
+        right += int((first == ids[:, 1:].flatten()).sum())
     tokens = len(windows) * (length - 1)
-    return math.exp(loss / tokens), tokens
+    return math.exp(loss / tokens), tokens, right
 
 
 def check_perplexity(model, tokenizer, said, data, window=None, limit=None, tolerance=TOLERANCE):
-    """Compares what the command said, {"task", "perplexity", "tokens", "window"}, with a model: (faults, figures)"""
+    """Compares what the command said, {"task", "perplexity", "tokens", "window", "token_accuracy"}, with a model: (faults, figures)"""
     if said.get("task") != "perplexity":
         return [f"the task is {said.get('task')}, not perplexity"], {}
     window = window or said["window"]
     windows = cut(read_stream(tokenizer, data, limit), window, model.config.bos_token_id)
     if not windows:
         return [f"the text gives no window of {window} tokens"], {}
-    stock, tokens = perplexity(model, windows)
+    stock, tokens, right = perplexity(model, windows)
     ours = said["perplexity"]
     distance = abs(ours / stock - 1) if isinstance(ours, (int, float)) else math.nan
     faults = [f"{key} is {said[key]}, not {right}" for key, right in (("window", window), ("tokens", tokens)) if said[key] != right]
     if not distance <= tolerance:
         faults.append(f"the perplexity is {ours}, that of stock Transformers {stock:.6g}")
-    return faults, {"tokens": tokens, "perplexity": f"{stock:.6f}", "distance": distance}
+    accuracy = said.get("token_accuracy")
+    if not (isinstance(accuracy, (int, float)) and abs(accuracy * tokens - right) <= CLOSE + 1e-6):
+        faults.append(f"the token accuracy is {accuracy}, that of stock Transformers {right / tokens:.6g}")
+    return faults, {"tokens": tokens, "perplexity": f"{stock:.6f}", "distance": distance, "token_accuracy": f"{right / tokens:.6f}"}
 
 
 @torch.no_grad()

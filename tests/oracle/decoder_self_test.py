@@ -117,8 +117,8 @@ def said_by(folder):
     """What the command would print of a folder."""
     model, tokenizer = reference.load_model(folder), reference.load_tokenizer(folder)
     windows = check_decoder.cut(check_decoder.read_stream(tokenizer, DATA, SCOPE["limit"]), SCOPE["window"], model.config.bos_token_id)
-    value, tokens = check_decoder.perplexity(model, windows)
-    return {"task": "perplexity", "perplexity": value, "tokens": tokens, "window": SCOPE["window"]}
+    value, tokens, right = check_decoder.perplexity(model, windows)
+    return {"task": "perplexity", "perplexity": value, "tokens": tokens, "window": SCOPE["window"], "token_accuracy": right / tokens}
 
 
 @torch.no_grad()
@@ -158,6 +158,7 @@ def one_model(test, folders, name, tensors, config, tokenizer):
     test.expect(name, check_decoder.check(dense, said, DATA, **SCOPE)[0], good=True)
     test.expect(f"{name}: perplexity off by 0.0002", faults(tensors, said={**said, "perplexity": said["perplexity"] * 1.0002}), good=False, naming="the perplexity is")
     test.expect(f"{name}: perplexity null", faults(tensors, said={**said, "perplexity": None}), good=False, naming="the perplexity is")
+    test.expect(f"{name}: three tokens fewer right", faults(tensors, said={**said, "token_accuracy": said["token_accuracy"] - 3 / said["tokens"]}), good=False, naming="the token accuracy is")
     test.expect(f"{name}: a window too few", faults(tensors, said={**said, "tokens": said["tokens"] - SCOPE["window"] + 1}), good=False, naming="tokens is")
     parsed = transformers.AutoConfig.from_pretrained(dense)
     some = FAMILIES[family][1].format(1) + FAMILIES[family][5] + ".weight"

@@ -60,18 +60,24 @@ impl Cpu {
     /// See [`crate::device::Device::softmax_tile`].
     pub async fn softmax_tile(&self, logits: &Tensor, first: usize, targets: &[u32], state: &Tensor) -> Result<()> {
         self.pace().await?;
-        state.expect("the state of a tiled softmax", logits.rows, 3)?;
+        state.expect("the state of a tiled softmax", logits.rows, 4)?;
         let (values, mut states) = (logits.cpu()?.values()?, state.cpu()?.values()?);
-        for ((row, state), &target) in values.chunks_exact(logits.cols.max(1)).zip(states.chunks_exact_mut(3)).zip(targets) {
-            let maximum = row.iter().copied().fold(state[0], f32::max);
+        for ((row, state), &target) in values.chunks_exact(logits.cols.max(1)).zip(states.chunks_exact_mut(4)).zip(targets) {
+            let (mut maximum, mut place) = (state[0], state[3]);
+            for (column, &logit) in row.iter().enumerate() {
+                if logit > maximum {
+                    // Columns below 2^24 are whole numbers in f32.
+                    (maximum, place) = (logit, (first + column) as f32);
+                }
+            }
             let sum: f64 = row.iter().map(|&v| f64::from(v - maximum).exp()).sum();
             state[1] = (f64::from(state[1]) * f64::from(state[0] - maximum).exp() + sum) as f32;
-            state[0] = maximum;
+            (state[0], state[3]) = (maximum, place);
             if let Some(&logit) = (target as usize).checked_sub(first).and_then(|place| row.get(place)) {
                 state[2] = logit;
             }
         }
-        state.cpu()?.set(Candle::from_vec(states, (logits.rows, 3), &candle_core::Device::Cpu)?);
+        state.cpu()?.set(Candle::from_vec(states, (logits.rows, 4), &candle_core::Device::Cpu)?);
         Ok(())
     }
 

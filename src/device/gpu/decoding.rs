@@ -107,7 +107,7 @@ impl Gpu {
 
     /// See [`super::super::Device::softmax_tile`].
     pub async fn softmax_tile(&self, logits: &Tensor, first: usize, targets: &[u32], state: &Tensor) -> Result<()> {
-        state.expect("state of softmax_tile", logits.rows, 3)?;
+        state.expect("state of softmax_tile", logits.rows, 4)?;
         if targets.len() != logits.rows {
             return Err(Error::internal("softmax_tile with targets of another length"));
         }

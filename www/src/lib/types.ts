@@ -119,6 +119,8 @@ export type Measure =
       /** Tokens that count: all but the first of each window. */
       tokens: number;
       window: number;
+      /** Share of them that have the largest logit. */
+      token_accuracy: number;
       /** Mean Kullback-Leibler divergence from the dense model a token, nats. */
       kl?: number;
     };
@@ -170,6 +172,8 @@ export interface Evaluation {
   tokens?: number;
   /** Tokens in a window, for `perplexity`. */
   window?: number;
+  /** Share of the tokens that count whose logit is the largest, for `perplexity`. */
+  token_accuracy?: number;
   /** Logits or hidden states behind it, row-major, each row `width` long; empty for `perplexity`. */
   values: Float32Array;
   width: number;

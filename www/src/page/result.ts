@@ -97,6 +97,7 @@ function quality(dense: Measure | undefined, pruned: Measure | undefined): [stri
     const kl = pruned.kl === undefined ? 'not measured' : pruned.kl.toFixed(4);
     return [
       [what, dense.perplexity.toFixed(2), pruned.perplexity.toFixed(2), 'perplexity'],
+      ['Next tokens guessed right', percent(dense.token_accuracy), percent(pruned.token_accuracy), 'token-accuracy'],
       ['Divergence from the dense model (KL, nats a token)', '0', kl, 'kl'],
     ];
   }

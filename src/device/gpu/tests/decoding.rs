@@ -55,10 +55,10 @@ fn tiled_softmax_and_divergence_agree() {
     proptest!(ProptestConfig::with_cases(8), |(rows in 1usize..80, first in 1usize..600, second in 1usize..50)| {
         // Sums of at most 600 exponentials in f32; the divergence is a difference of logarithms of unit size.
         pair.agree(2e-5, async |device| {
-            let begin: Vec<f32> = (0..rows).flat_map(|_| [-1e30, 0.0, 0.0]).collect();
+            let begin: Vec<f32> = (0..rows).flat_map(|_| [-1e30, 0.0, 0.0, 0.0]).collect();
             let targets: Vec<u32> = (0..rows).map(|row| (row * 31 % (first + second)) as u32).collect();
             let (a, b) = (tensor(device, rows, first, 8).await, tensor(device, rows, second, 9).await);
-            let state = device.upload(rows, 3, &begin).await.unwrap();
+            let state = device.upload(rows, 4, &begin).await.unwrap();
             device.softmax_tile(&a, 0, &targets, &state).await.unwrap();
             device.softmax_tile(&b, first, &targets, &state).await.unwrap();
             let other = tensor(device, rows, first, 10).await;
@@ -67,5 +67,33 @@ fn tiled_softmax_and_divergence_agree() {
             device.divergence_tile(&a, &norms, &other, &norms, &sums).await.unwrap();
             vec![device.read(&state).await.unwrap(), device.read(&sums).await.unwrap()]
         });
+    });
+}
+
+#[test]
+fn the_first_of_equal_maxima_is_found() {
+    let Some(pair) = pair() else { return };
+    proptest!(ProptestConfig::with_cases(8), |(rows in 1usize..80, first in 1usize..300, second in 1usize..300, seed in 0u64..1000)| {
+        // Few distinct values, so that most maxima are shared; what is found must be exact.
+        let coarse = |seed, count| -> Vec<f32> { random(seed, count).iter().map(|v| v.round()).collect() };
+        let (a, b) = (coarse(seed, rows * first), coarse(seed + 1, rows * second));
+        let expected: Vec<f32> = (0..rows)
+            .map(|row| {
+                let logits = a[row * first..(row + 1) * first].iter().chain(&b[row * second..(row + 1) * second]);
+                let (place, _) = logits.enumerate().fold((0, f32::MIN), |best, (i, &v)| if v > best.1 { (i, v) } else { best });
+                place as f32
+            })
+            .collect();
+        for device in [&pair.gpu, &pair.cpu] {
+            let found = pollster::block_on(async {
+                let state = device.upload(rows, 4, &[-1e30, 0.0, 0.0, 0.0].repeat(rows)).await.unwrap();
+                let targets = vec![0; rows];
+                device.softmax_tile(&device.upload(rows, first, &a).await.unwrap(), 0, &targets, &state).await.unwrap();
+                device.softmax_tile(&device.upload(rows, second, &b).await.unwrap(), first, &targets, &state).await.unwrap();
+                device.read(&state).await.unwrap()
+            });
+            let places: Vec<f32> = found.chunks_exact(4).map(|row| row[3]).collect();
+            prop_assert_eq!(&places, &expected);
+        }
     });
 }
