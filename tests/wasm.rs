@@ -28,6 +28,37 @@ fn the_tokenizer_gives_the_tokens_of_stock_transformers() {
     }
 }
 
+macro_rules! files {
+    ($name:literal: $($file:literal)*) => {
+        vec![$(($file, include_bytes!(concat!("fixtures/tokenizers/", $name, "/", $file)) as &[u8])),*]
+    };
+}
+
+#[wasm_bindgen_test]
+async fn tokenizers_of_every_format_give_the_tokens_of_the_python_libraries() {
+    let texts: Vec<String> = serde_json::from_str(include_str!("fixtures/tokenizers/texts.json")).unwrap();
+    let folders = [
+        files!("opt": "golden.json" "config.json" "vocab.json" "merges.txt" "tokenizer_config.json" "special_tokens_map.json"),
+        files!("qwen2": "golden.json" "config.json" "vocab.json" "merges.txt" "tokenizer_config.json" "added_tokens.json"),
+        files!("llama": "golden.json" "tokenizer.model" "tokenizer_config.json" "added_tokens.json"),
+        files!("unigram": "golden.json" "tokenizer.model"),
+    ];
+    for files in folders {
+        let golden: serde_json::Value = serde_json::from_slice(files[0].1).unwrap();
+        let sources = files.iter().map(|(name, bytes)| Rc::new(MemorySource::new(*name, bytes.to_vec())) as Source).collect();
+        let tokenizer = Tokenizer::open(&Folder::new(sources).unwrap()).await.unwrap();
+        let cases = golden["cases"].as_array().unwrap();
+        assert_eq!(cases.len(), texts.len());
+        for (case, text) in cases.iter().zip(&texts).filter(|(case, _)| !case[0].is_null()) {
+            let ids = tokenizer.encode(text, false).unwrap();
+            assert_eq!(serde_json::json!(ids), case[0], "{text:?}");
+            let mut stream = tokenizer.decode_stream(false);
+            let streamed: String = ids.iter().filter_map(|&id| stream.push(id).unwrap()).collect();
+            assert_eq!(streamed + &stream.finish().unwrap().unwrap_or_default(), tokenizer.decode(&ids, false).unwrap());
+        }
+    }
+}
+
 /// A file of one tensor, f16 `[2, 3]` with the values 0 to 5.
 fn one_tensor() -> Vec<u8> {
     let header = br#"{"dense.weight":{"dtype":"F16","shape":[2,3],"data_offsets":[0,12]}} "#;

@@ -95,6 +95,7 @@ mkdir -p "$out"
 for script in check_logits check_export check_decoder liar; do
   check "$script finds what it must" "$python" "$oracle/$script.py" --self-test || true
 done
+check "golden tokens are those of Transformers" "$python" $oracle/make_tokenizers.py --check || true
 # The recipes calibrate on these 512 sentences, all of them, so that the oracle knows the sequences without our sampling.
 head -n 512 www/data/sst2-train.tsv >"$out/calibration.tsv"
 check "token ids of the calibration sentences" "$python" $oracle/token_ids.py "$model" "$out/calibration.tsv" 128 "$out/sequences.json" || true

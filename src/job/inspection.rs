@@ -80,6 +80,6 @@ pub async fn inspect(folder: &Folder) -> Result<Inspection> {
         bytes: checkpoint.total_bytes(),
         dtypes,
         stock_units: architecture.stock_units.iter().copied().map(Unit::name).collect(),
-        tokenizer: folder.find("tokenizer.json").is_some() || folder.find("vocab.txt").is_some(),
+        tokenizer: crate::text::Tokenizer::is_in(folder),
     })
 }

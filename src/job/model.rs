@@ -26,8 +26,10 @@ impl Model {
         Ok(Self { folder: folder.clone(), config, checkpoint, architecture })
     }
 
-    /// The folder's tokenizer.
+    /// The folder's tokenizer; an error where it has more tokens than the model has rows for.
     pub async fn tokenizer(&self) -> Result<Tokenizer> {
-        Tokenizer::open(&self.folder).await
+        let tokenizer = Tokenizer::open(&self.folder).await?;
+        tokenizer.check_rows(self.architecture.vocabulary)?;
+        Ok(tokenizer)
     }
 }

@@ -14,7 +14,7 @@ const REPLACEMENT: char = '\u{fffd}';
 pub struct DecodeStream<'a> {
     tokenizer: &'a Tokenizer,
     skip_special: bool,
-    /// The last token that gave text and those after it: a token's text depends on whether one comes before it.
+    /// The last token that gave text by itself and those after it: a token's text depends on whether one comes before it.
     ids: Vec<u32>,
     /// What has been given of the text of `ids`.
     given: String,
@@ -56,6 +56,7 @@ impl<'a> DecodeStream<'a> {
     fn push_byte(&mut self, id: u32, byte: u8) -> Result<String> {
         let mut new = self.held()?;
         let first = self.ids.is_empty();
+        self.ids.push(id);
         self.restart(id)?;
         if first && self.given.is_empty() {
             // A space that the decoder strips from the start of a text.
@@ -94,10 +95,15 @@ impl<'a> DecodeStream<'a> {
         Ok(new_text)
     }
 
-    /// Keeps no more than the last token.
+    /// Keeps no more than the last token, if that has text where it comes first.
     fn restart(&mut self, id: u32) -> Result<()> {
-        self.ids = vec![id];
-        self.given = self.tokenizer.decode(&self.ids, self.skip_special)?;
+        let alone = self.tokenizer.decode(&[id], self.skip_special)?;
+        if !alone.is_empty() {
+            self.ids = vec![id];
+            self.given = alone;
+        } else {
+            self.given = self.tokenizer.decode(&self.ids, self.skip_special)?;
+        }
         Ok(())
     }
 }

@@ -2,10 +2,14 @@
 //!
 //! Everything here works on text that is already in memory; only the tokenizer's own files are read from the model folder.
 
+mod byte_level;
 mod calibration;
 mod decode_stream;
+mod json_file;
 mod labelled;
 mod lines;
+mod options;
+mod sentencepiece;
 mod stop_tokens;
 mod stream;
 mod tokenizer;

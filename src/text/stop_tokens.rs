@@ -1,7 +1,7 @@
 //! The tokens that end a text, from where the files of a folder name them.
 
-use super::Tokenizer;
-use crate::base::{Error, Result};
+use super::{Tokenizer, json_file};
+use crate::base::Result;
 use crate::checkpoint::Folder;
 use serde_json::Value;
 
@@ -9,11 +9,11 @@ use serde_json::Value;
 /// tokenizer_config.json. Empty where none of them names one that the tokenizer knows.
 pub(super) async fn read(folder: &Folder, tokenizer: &Tokenizer) -> Result<Vec<u32>> {
     for name in ["generation_config.json", "config.json"] {
-        if let Some(ids) = object(folder, name).await?.get("eos_token_id").and_then(ids) {
+        if let Some(ids) = json_file::read(folder, name).await?.get("eos_token_id").and_then(ids) {
             return Ok(ids);
         }
     }
-    let config = object(folder, "tokenizer_config.json").await?;
+    let config = json_file::read(folder, "tokenizer_config.json").await?;
     let token = config.get("eos_token").and_then(|token| token.as_str().or_else(|| token.get("content")?.as_str()));
     Ok(token.and_then(|token| tokenizer.token_id(token)).into_iter().collect())
 }
@@ -25,14 +25,4 @@ fn ids(value: &Value) -> Option<Vec<u32>> {
         Value::Array(values) => values.iter().map(one).collect(),
         _ => one(value).map(|id| vec![id]),
     }
-}
-
-/// A file of JSON; null where there is none.
-async fn object(folder: &Folder, name: &str) -> Result<Value> {
-    if folder.find(name).is_none() {
-        return Ok(Value::Null);
-    }
-    let text = folder.text(name).await?;
-    serde_json::from_str(text.strip_prefix('\u{feff}').unwrap_or(&text))
-        .map_err(|error| Error::input(format!("{name} is not JSON ({error}); copy it again from the model.")))
 }

@@ -1,20 +1,28 @@
-//! The tokenizer of a model folder. One file a format: `tokenizer_json`, `wordpiece` (plain vocab.txt).
+//! The tokenizer of a model folder. One file a format: `tokenizer_json`, `sentencepiece` (tokenizer.model), `byte_level`
+//! (vocab.json and merges.txt), `wordpiece` (plain vocab.txt).
 
-use super::{DecodeStream, stop_tokens, tokenizer_json, wordpiece};
+use super::options::Options;
+use super::{DecodeStream, byte_level, sentencepiece, stop_tokens, tokenizer_json, wordpiece};
 use crate::base::{Error, Result};
 use crate::checkpoint::Folder;
+use std::borrow::Cow;
 use tokenizers::{DecoderWrapper, PostProcessor, TruncationDirection};
 
 /// Text to token ids and back, as the model's own tokenizer does it in Transformers, without padding and without a cut of its own.
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
     vocabulary: usize,
+    /// The same without added tokens.
+    own: usize,
     byte_fallback: bool,
+    /// Whether a space at the start of a text must be doubled (`sentencepiece::build`).
+    opening_space: bool,
     eos: Vec<u32>,
 }
 
 impl Tokenizer {
-    /// Reads the tokenizer of a folder: `tokenizer.json` where there is one, else WordPiece from `vocab.txt`.
+    /// Reads the tokenizer of a folder: `tokenizer.json` where there is one, else SentencePiece's `tokenizer.model`, else byte-level
+    /// BPE from `vocab.json` and `merges.txt`, else WordPiece from `vocab.txt`.
     ///
     /// Fails with a sentence that names the missing or damaged file.
     pub async fn open(folder: &Folder) -> Result<Self> {
@@ -27,22 +35,28 @@ impl Tokenizer {
         if folder.find(tokenizer_json::FILE).is_some() {
             return Self::from_json(&folder.text(tokenizer_json::FILE).await?);
         }
-        if folder.find(wordpiece::FILE).is_some() {
-            let config = match folder.find(wordpiece::CONFIG) {
-                Some(_) => Some(folder.text(wordpiece::CONFIG).await?),
-                None => None,
+        if let Some(file) = folder.find(sentencepiece::FILE) {
+            let bytes = file.read(0..file.len()).await?;
+            if bytes.starts_with(b"version https://git-lfs") {
+                // Says what to do about a pointer.
+                folder.text(sentencepiece::FILE).await?;
+            }
+            let (inner, opening_space) = sentencepiece::build(&bytes, &Options::read(folder).await?)?;
+            return Ok(Self { opening_space, ..Self::finish(inner) });
+        }
+        let has = |name: &str| folder.find(name).is_some();
+        if has(byte_level::VOCABULARY) && has(byte_level::MERGES) {
+            let (vocabulary, merges) = (folder.text(byte_level::VOCABULARY).await?, folder.text(byte_level::MERGES).await?);
+            return Ok(Self::finish(byte_level::build(&vocabulary, &merges, &Options::read(folder).await?)?));
+        }
+        if has(wordpiece::FILE) {
+            let config = match has(wordpiece::CONFIG) {
+                true => Some(folder.text(wordpiece::CONFIG).await?),
+                false => None,
             };
             return Ok(Self::finish(wordpiece::build(&folder.text(wordpiece::FILE).await?, config.as_deref())?));
         }
-        let other = ["merges.txt", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model"]
-            .into_iter()
-            .find(|name| folder.find(name).is_some());
-        Err(Error::input(match other {
-            Some(name) => format!(
-                "The folder has a tokenizer in {name}, which Coppice does not read yet; save it as tokenizer.json with Transformers' save_pretrained and add that file."
-            ),
-            None => "The folder has no tokenizer.json and no vocab.txt; add the tokenizer files that belong to the model.".into(),
-        }))
+        Err(Error::input(missing(has)))
     }
 
     /// From the text of a `tokenizer.json`.
@@ -51,14 +65,34 @@ impl Tokenizer {
     }
 
     fn finish(inner: tokenizers::Tokenizer) -> Self {
-        let highest = inner.get_vocab(true).into_values().max();
+        let ids = |added| inner.get_vocab(added).into_values().max().map_or(0, |id| id as usize + 1);
+        let (vocabulary, own) = (ids(true), ids(false));
         let byte_fallback = inner.get_decoder().is_some_and(has_byte_fallback);
-        Self { inner, vocabulary: highest.map_or(0, |id| id as usize + 1), byte_fallback, eos: Vec::new() }
+        Self { inner, vocabulary, own, byte_fallback, opening_space: false, eos: Vec::new() }
     }
 
     /// One more than the highest token id; the model's token table needs at least as many rows.
     pub fn vocabulary(&self) -> usize {
         self.vocabulary
+    }
+
+    /// Checks the ids against the rows of the model's token table. Added tokens may lie beyond: many folders add a padding token
+    /// that is never used, and one that is used is refused where it is looked up.
+    pub fn check_rows(&self, rows: usize) -> Result<()> {
+        if self.own <= rows {
+            return Ok(());
+        }
+        Err(Error::input(format!(
+            "The tokenizer has {} tokens, but the model's token table has only {rows} rows; take the tokenizer files from the same model as the weights.",
+            self.own
+        )))
+    }
+
+    /// Whether a folder has files that [`Self::open`] would read.
+    pub fn is_in(folder: &Folder) -> bool {
+        let has = |name: &str| folder.find(name).is_some();
+        [tokenizer_json::FILE, sentencepiece::FILE, wordpiece::FILE].into_iter().any(has)
+            || (has(byte_level::VOCABULARY) && has(byte_level::MERGES))
     }
 
     /// Number of special tokens that [`Self::encode`] puts around a sequence.
@@ -68,7 +102,7 @@ impl Tokenizer {
 
     /// Token ids of `text`; with `special`, the tokens that the model expects around a sequence are added.
     pub fn encode(&self, text: &str, special: bool) -> Result<Vec<u32>> {
-        let encoding = self.inner.encode_fast(text, special).map_err(|error| refused(text, &error))?;
+        let encoding = self.inner.encode_fast(self.opened(text), special).map_err(|error| refused(text, &error))?;
         Ok(encoding.get_ids().to_vec())
     }
 
@@ -99,11 +133,18 @@ impl Tokenizer {
         let mut bytes = BYTES_A_TOKEN * (room + MARGIN);
         loop {
             let start = start_of_words(text, bytes);
-            let encoding = self.inner.encode_fast(start, false).map_err(|error| refused(text, &error))?;
+            let encoding = self.inner.encode_fast(self.opened(start), false).map_err(|error| refused(text, &error))?;
             if start.len() == text.len() || encoding.len() >= room + MARGIN {
                 return Ok(encoding);
             }
             bytes = 2 * start.len().max(bytes);
+        }
+    }
+
+    fn opened<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        match self.opening_space && text.starts_with([' ', sentencepiece::SPACE]) {
+            true => Cow::Owned(format!(" {text}")),
+            false => Cow::Borrowed(text),
         }
     }
 
@@ -142,6 +183,23 @@ impl Tokenizer {
     }
 }
 
+/// Why a folder has no tokenizer.
+fn missing(has: impl Fn(&str) -> bool) -> String {
+    let (vocabulary, merges) = (byte_level::VOCABULARY, byte_level::MERGES);
+    if has(vocabulary) || has(merges) {
+        let (there, other) = if has(vocabulary) { (vocabulary, merges) } else { (merges, vocabulary) };
+        return format!("The folder has {there} but no {other}; add {other} from the same model, or tokenizer.json.");
+    }
+    match ["spiece.model", "sentencepiece.bpe.model", "tiktoken.model", "tekken.json"].into_iter().find(|name| has(name)) {
+        Some(name) => format!(
+            "The folder has a tokenizer in {name}, which Coppice does not read; save it as tokenizer.json with Transformers' save_pretrained and add that file."
+        ),
+        None => format!(
+            "The folder has no tokenizer; add tokenizer.json, tokenizer.model, {vocabulary} with {merges}, or vocab.txt, whichever the model has."
+        ),
+    }
+}
+
 fn has_byte_fallback(decoder: &DecoderWrapper) -> bool {
     match decoder {
         DecoderWrapper::ByteFallback(_) => true,
@@ -169,6 +227,8 @@ fn refused(text: &str, error: &dyn std::fmt::Display) -> Error {
     ))
 }
 
+#[cfg(test)]
+mod golden;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
