@@ -43,6 +43,8 @@ extern "C" {
     fn limit(this: &EvaluateOptions) -> Option<u32>;
     #[wasm_bindgen(method, getter)]
     fn window(this: &EvaluateOptions) -> Option<u32>;
+    #[wasm_bindgen(method, getter)]
+    fn logits(this: &EvaluateOptions) -> Option<bool>;
 }
 
 /// The core on one device. One call at a time; `cancel` may come during one.
@@ -121,8 +123,11 @@ impl Engine {
         };
         let folder = folder(&files).map_err(thrown)?;
         let (device, run) = self.begin(on_progress).map_err(thrown)?;
-        let scope =
-            job::Scope { limit: options.limit().map(|limit| limit as usize), window: options.window().map(|window| window as usize) };
+        let scope = job::Scope {
+            limit: options.limit().map(|limit| limit as usize),
+            window: options.window().map(|window| window as usize),
+            logits: options.logits().unwrap_or(false),
+        };
         let evaluated = job::evaluate(&device, &run, &folder, task, &options.data(), scope).await;
         self.device.set(Some(device));
         let (evaluation, values, width) = evaluated.map_err(thrown)?;

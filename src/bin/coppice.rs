@@ -144,7 +144,8 @@ async fn execute(command: Command) -> Result<()> {
             };
             let (cancel, run) = run();
             let device = open_device(device, cancel).await?;
-            let (evaluation, values, cols) = evaluate(&device, &run, &folder, task, &text, Scope { limit, window }).await?;
+            let scope = Scope { limit, window, logits: logits.is_some() };
+            let (evaluation, values, cols) = evaluate(&device, &run, &folder, task, &text, scope).await?;
             if let Some(path) = logits {
                 let rows = values.len() / cols.max(1);
                 write_text(&path, &to_json(&serde_json::json!({ "rows": rows, "cols": cols, "logits": values }))?)?;

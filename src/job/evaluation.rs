@@ -4,7 +4,7 @@ use super::{Inputs, Model};
 use crate::base::{Error, Phase, Result, Run};
 use crate::checkpoint::Folder;
 use crate::device::Device;
-use crate::evaluate::{Classified, Features, Prediction, Quality, classify, compare, features, predict};
+use crate::evaluate::{Classified, Features, Prediction, Quality, classify, compare, features, next_token_logits, predict};
 use crate::model::Head;
 use crate::recipe::Recipe;
 use crate::text::{LabelledSet, windows};
@@ -29,6 +29,8 @@ pub struct Scope {
     pub limit: Option<usize>,
     /// Tokens in a window, for perplexity.
     pub window: Option<usize>,
+    /// Whether perplexity gives the logits of every token too, which are many.
+    pub logits: bool,
 }
 
 /// Tokens in a window where nothing else is asked for.
@@ -94,7 +96,11 @@ pub async fn evaluate(
             let windows = windows_of(&model, data, scope).await?;
             let found = predict(device, run, Phase::EvaluateDense, model.measured(), None, &windows).await?;
             let Prediction { perplexity, tokens, window, token_accuracy, .. } = found;
-            Ok((Evaluation::Perplexity { perplexity, tokens, window, token_accuracy }, Vec::new(), 0))
+            let (values, cols) = match scope.logits {
+                true => next_token_logits(device, run, Phase::EvaluateDense, model.measured(), &windows).await?,
+                false => (Vec::new(), 0),
+            };
+            Ok((Evaluation::Perplexity { perplexity, tokens, window, token_accuracy }, values, cols))
         }
     }
 }
@@ -136,7 +142,7 @@ impl Prepared {
     pub(super) async fn new(model: &Model, recipe: &Recipe, inputs: &Inputs) -> Result<Self> {
         let Some(data) = &inputs.evaluation else { return Ok(Self::Nothing) };
         let options = recipe.evaluation.clone().unwrap_or_default();
-        let scope = Scope { limit: options.limit, window: options.window };
+        let scope = Scope { limit: options.limit, window: options.window, logits: false };
         let limit = scope.limit;
         Ok(match model.architecture.head {
             Head::CausalLm { .. } => Self::Windows(windows_of(model, data, scope).await?),
