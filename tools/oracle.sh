@@ -100,6 +100,7 @@ check "golden tokens are those of Transformers" "$python" $oracle/make_tokenizer
 head -n 512 www/data/sst2-train.tsv >"$out/calibration.tsv"
 check "token ids of the calibration sentences" "$python" $oracle/token_ids.py "$model" "$out/calibration.tsv" 128 "$out/sequences.json" || true
 device_checks cpu
+check "cpu: small random models of every family" "$python" $oracle/families.py "$coppice" "$out/families" || true
 if [ "${1:-}" = --full ]; then
   need_vulkan
   device_checks gpu

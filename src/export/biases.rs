@@ -7,7 +7,7 @@ use crate::allocate::Widths;
 use crate::base::Result;
 use crate::checkpoint::{Checkpoint, Data, OutputTensor, Scratch};
 use crate::model::{Architecture, Config, Linear, Unit};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// Name of the bias of a linear layer that has none yet.
 pub(super) fn added_name(linear: &Linear) -> String {
@@ -25,14 +25,13 @@ pub(super) async fn complete(
     scratch: &mut dyn Scratch,
 ) -> Result<()> {
     let there: HashSet<String> = changed.iter().map(|tensor| tensor.name.clone()).collect();
-    for unit in Unit::ALL {
-        let Some(flag) = architecture.bias_flag(unit) else { continue };
+    // A flag may speak for attention, for the FFN, or for both.
+    let flags: BTreeSet<&str> = Unit::ALL.into_iter().filter_map(|unit| architecture.bias_flag(unit)).collect();
+    for flag in flags {
         let around = || {
-            architecture
-                .layers
-                .iter()
-                .zip(widths)
-                .flat_map(|(layer, widths)| layer.around(unit).into_iter().map(move |linear| (layer, *widths, linear)))
+            let units = move || Unit::ALL.into_iter().filter(move |&unit| architecture.bias_flag(unit) == Some(flag));
+            let layers = architecture.layers.iter().zip(widths);
+            layers.flat_map(move |(layer, widths)| units().flat_map(|unit| layer.around(unit)).map(move |linear| (layer, *widths, linear)))
         };
         let added = around().any(|(_, _, linear)| linear.bias.is_none() && there.contains(&added_name(linear)));
         if !added {

@@ -98,6 +98,8 @@ fn task(class: &str) -> Option<&'static str> {
         ("ForTokenClassification", "token-classification"),
         ("ForQuestionAnswering", "question-answering"),
         ("ForMaskedLM", "fill-mask"),
+        ("ForCausalLM", "text-generation"),
+        ("LMHeadModel", "text-generation"),
         ("Model", "feature-extraction"),
     ];
     TASKS.iter().find(|(end, _)| class.ends_with(end)).map(|(_, task)| *task)
@@ -105,6 +107,9 @@ fn task(class: &str) -> Option<&'static str> {
 
 /// Transformers' automatic class for a class of a family.
 fn auto_class(class: &str) -> String {
+    if class.ends_with("LMHeadModel") {
+        return "AutoModelForCausalLM".to_owned();
+    }
     match class.split_once("For") {
         Some((_, task)) if !task.is_empty() && task.bytes().all(|byte| byte.is_ascii_alphanumeric()) => format!("AutoModelFor{task}"),
         _ => "AutoModel".to_owned(),
@@ -229,6 +234,8 @@ mod tests {
     fn names_follow_from_the_class() {
         assert_eq!(auto_class("BertForSequenceClassification"), "AutoModelForSequenceClassification");
         assert_eq!(auto_class("BertModel"), "AutoModel");
+        assert_eq!(["GPT2LMHeadModel", "OPTForCausalLM"].map(auto_class), ["AutoModelForCausalLM"; 2]);
+        assert_eq!(["GPT2LMHeadModel", "LlamaForCausalLM"].map(task), [Some("text-generation"); 2]);
         assert_eq!(auto_class("XFor\")\nimport os"), "AutoModel");
         assert_eq!((task("BertForMaskedLM"), task("BertModel"), task("?")), (Some("fill-mask"), Some("feature-extraction"), None));
     }

@@ -32,6 +32,19 @@ const LOADERS: &[Loader] = &[
         ],
     },
     Loader {
+        family: "distilbert",
+        source: include_str!("loaders/modeling_coppice_distilbert.py"),
+        classes: &[
+            ("AutoConfig", "CoppiceDistilBertConfig"),
+            ("AutoModel", "CoppiceDistilBertModel"),
+            ("AutoModelForSequenceClassification", "CoppiceDistilBertForSequenceClassification"),
+            ("AutoModelForMaskedLM", "CoppiceDistilBertForMaskedLM"),
+            ("AutoModelForTokenClassification", "CoppiceDistilBertForTokenClassification"),
+            ("AutoModelForQuestionAnswering", "CoppiceDistilBertForQuestionAnswering"),
+            ("AutoModelForMultipleChoice", "CoppiceDistilBertForMultipleChoice"),
+        ],
+    },
+    Loader {
         family: "gpt2",
         source: include_str!("loaders/modeling_coppice_gpt2.py"),
         classes: &[
@@ -51,6 +64,40 @@ const LOADERS: &[Loader] = &[
             ("AutoModel", "CoppiceLlamaModel"),
             ("AutoModelForCausalLM", "CoppiceLlamaForCausalLM"),
             ("AutoModelForSequenceClassification", "CoppiceLlamaForSequenceClassification"),
+        ],
+    },
+    Loader {
+        family: "opt",
+        source: include_str!("loaders/modeling_coppice_opt.py"),
+        classes: &[
+            ("AutoConfig", "CoppiceOPTConfig"),
+            ("AutoModel", "CoppiceOPTModel"),
+            ("AutoModelForCausalLM", "CoppiceOPTForCausalLM"),
+            ("AutoModelForSequenceClassification", "CoppiceOPTForSequenceClassification"),
+            ("AutoModelForQuestionAnswering", "CoppiceOPTForQuestionAnswering"),
+        ],
+    },
+    Loader {
+        family: "qwen2",
+        source: include_str!("loaders/modeling_coppice_qwen2.py"),
+        classes: &[
+            ("AutoConfig", "CoppiceQwen2Config"),
+            ("AutoModel", "CoppiceQwen2Model"),
+            ("AutoModelForCausalLM", "CoppiceQwen2ForCausalLM"),
+            ("AutoModelForSequenceClassification", "CoppiceQwen2ForSequenceClassification"),
+        ],
+    },
+    Loader {
+        family: "roberta",
+        source: include_str!("loaders/modeling_coppice_roberta.py"),
+        classes: &[
+            ("AutoConfig", "CoppiceRobertaConfig"),
+            ("AutoModel", "CoppiceRobertaModel"),
+            ("AutoModelForSequenceClassification", "CoppiceRobertaForSequenceClassification"),
+            ("AutoModelForMaskedLM", "CoppiceRobertaForMaskedLM"),
+            ("AutoModelForTokenClassification", "CoppiceRobertaForTokenClassification"),
+            ("AutoModelForQuestionAnswering", "CoppiceRobertaForQuestionAnswering"),
+            ("AutoModelForMultipleChoice", "CoppiceRobertaForMultipleChoice"),
         ],
     },
 ];

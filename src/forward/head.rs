@@ -9,6 +9,7 @@ use crate::model::{Architecture, Head};
 /// A classification head on a device.
 pub struct HeadWeights {
     pooler: DeviceLinear,
+    activation: Activation,
     classifier: DeviceLinear,
 }
 
@@ -18,13 +19,14 @@ impl HeadWeights {
     /// # Errors
     /// The checkpoint has no classification head.
     pub async fn read(device: &Device, checkpoint: &Checkpoint, architecture: &Architecture) -> Result<Self> {
-        let Head::Classifier { pooler, classifier } = &architecture.head else {
+        let Head::Classifier { pooler, activation, classifier } = &architecture.head else {
             return Err(Error::recipe(format!(
                 "Accuracy needs a classification head, and this checkpoint ({}) has none; leave the evaluation data out, or evaluate the task features.",
                 architecture.class
             )));
         };
         Ok(Self {
+            activation: *activation,
             pooler: DeviceLinear::upload(device, &HostLinear::read(checkpoint, pooler).await?).await?,
             classifier: DeviceLinear::upload(device, &HostLinear::read(checkpoint, classifier).await?).await?,
         })
@@ -34,7 +36,7 @@ impl HeadWeights {
     pub async fn logits(&self, device: &Device, states: &Tensor, segments: &Segments) -> Result<Tensor> {
         let first: Vec<u32> = segments.ranges().map(|rows| rows.start as u32).collect();
         let tokens = device.select(states, Some(&first), None).await?;
-        let pooled = self.pooler.apply(device, &tokens, Activation::Tanh).await?;
+        let pooled = self.pooler.apply(device, &tokens, self.activation).await?;
         self.classifier.apply(device, &pooled, Activation::Identity).await
     }
 }

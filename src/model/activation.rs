@@ -23,9 +23,11 @@ impl Activation {
     /// The activation that a config names.
     pub(super) fn named(name: &str) -> Result<Self> {
         Ok(match name {
-            "gelu" => Self::Gelu,
-            "gelu_new" | "gelu_fast" | "gelu_pytorch_tanh" => Self::GeluTanh,
+            "gelu" | "gelu_python" => Self::Gelu,
+            "gelu_new" | "gelu_fast" | "gelu_pytorch_tanh" | "gelu_python_tanh" | "gelu_accurate" => Self::GeluTanh,
             "relu" => Self::Relu,
+            "linear" => Self::Identity,
+            "tanh" => Self::Tanh,
             "silu" | "swish" => Self::Silu,
             other => return Err(Error::input(format!("config.json names the activation \"{other}\", which Coppice does not support."))),
         })

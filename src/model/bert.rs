@@ -5,22 +5,38 @@ use super::{Activation, Architecture, Config, Embeddings, Head, Layer, Linear, N
 use crate::base::{Error, Result};
 use crate::checkpoint::Checkpoint;
 
+/// What differs between the families that are made of these blocks.
+pub(super) struct Family {
+    /// The config's `model_type`.
+    pub(super) name: &'static str,
+    /// Its model without a head.
+    pub(super) class: &'static str,
+    /// What tensor names begin with under a head.
+    pub(super) prefix: &'static str,
+    /// Row of the first position.
+    pub(super) first_position: usize,
+}
+
 pub(super) fn describe(config: &Config, checkpoint: &Checkpoint) -> Result<Architecture> {
+    let body = encoder(config, checkpoint, Family { name: "bert", class: "BertModel", prefix: "bert.", first_position: 0 })?;
+    let head = head(&Shapes { checkpoint }, body.hidden, body.vocabulary, &body.embeddings)?;
+    Ok(Architecture { head, ..body })
+}
+
+/// An encoder of these blocks, without its head.
+pub(super) fn encoder(config: &Config, checkpoint: &Checkpoint, family: Family) -> Result<Architecture> {
     if config.flag_or("is_decoder", false) {
-        return Err(Error::input("config.json says is_decoder, and Coppice supports BERT as an encoder only."));
+        return Err(Error::input("config.json says is_decoder, and Coppice supports this family as an encoder only."));
     }
     if let Some(kind) = config.text("position_embedding_type").filter(|&kind| kind != "absolute") {
         return Err(Error::input(format!("config.json says position_embedding_type \"{kind}\", and Coppice supports \"absolute\" only.")));
     }
     let hidden = config.size("hidden_size")?;
     let heads = config.size("num_attention_heads")?;
-    if hidden % heads != 0 {
-        return Err(Error::input(format!("config.json has hidden_size {hidden}, which {heads} attention heads do not divide.")));
-    }
-    let head_dim = hidden / heads;
+    let head_dim = super::head_width(config, "hidden_size", "num_attention_heads")?;
     let neurons = config.size("intermediate_size")?;
     let shapes = Shapes { checkpoint };
-    let prefix = if checkpoint.get("bert.embeddings.word_embeddings.weight").is_some() { "bert." } else { "" };
+    let prefix = if shapes.has(&format!("{}embeddings.word_embeddings.weight", family.prefix)) { family.prefix } else { "" };
 
     let layers = (0..config.size("num_hidden_layers")?)
         .map(|index| {
@@ -46,17 +62,21 @@ pub(super) fn describe(config: &Config, checkpoint: &Checkpoint) -> Result<Archi
         .collect::<Result<Vec<_>>>()?;
 
     let vocabulary = config.size("vocab_size")?;
-    let positions = config.size("max_position_embeddings")?;
+    let rows = config.size("max_position_embeddings")?;
+    let first = family.first_position;
+    let positions = rows.checked_sub(first).filter(|&positions| positions > 0).ok_or_else(|| {
+        Error::input(format!("config.json has max_position_embeddings {rows}, and the first {first} rows are no positions in this family."))
+    })?;
     let types = config.size_or("type_vocab_size", 2)?;
     let embeddings = Embeddings {
         tokens: shapes.table(&format!("{prefix}embeddings.word_embeddings.weight"), vocabulary, hidden)?,
-        positions: Some((shapes.table(&format!("{prefix}embeddings.position_embeddings.weight"), positions, hidden)?, 0)),
+        positions: Some((shapes.table(&format!("{prefix}embeddings.position_embeddings.weight"), rows, hidden)?, first)),
         token_types: Some(shapes.table(&format!("{prefix}embeddings.token_type_embeddings.weight"), types, hidden)?),
         norm: Some(norm(&shapes, &format!("{prefix}embeddings.LayerNorm"), hidden)?),
     };
     Ok(Architecture {
-        family: "bert",
-        class: super::class_name(config, "BertModel"),
+        family: family.name,
+        class: super::class_name(config, family.class),
         hidden,
         vocabulary,
         positions,
@@ -68,7 +88,7 @@ pub(super) fn describe(config: &Config, checkpoint: &Checkpoint) -> Result<Archi
         causal: false,
         final_norm: None,
         bos: None,
-        head: head(&shapes, prefix, hidden, vocabulary, &embeddings)?,
+        head: Head::None,
         embeddings,
         layers,
         stock_units: &[Unit::Neurons],
@@ -78,35 +98,57 @@ pub(super) fn describe(config: &Config, checkpoint: &Checkpoint) -> Result<Archi
 }
 
 /// The head is what the checkpoint holds; heads of other tasks pass through as tensors that nobody touches.
-fn head(shapes: &Shapes<'_>, prefix: &str, hidden: usize, vocabulary: usize, embeddings: &Embeddings) -> Result<Head> {
-    let has = |name: &str| shapes.checkpoint.get(name).is_some();
-    let pooler = format!("{prefix}pooler.dense");
-    if let (Some(classifier), true) = (shapes.checkpoint.get("classifier.weight"), has(&format!("{pooler}.weight"))) {
-        let labels = classifier.shape.first().map_or(0, |&labels| labels as usize);
-        return Ok(Head::Classifier {
-            pooler: shapes.linear(&pooler, hidden, hidden, true)?,
-            classifier: shapes.linear("classifier", labels, hidden, true)?,
-        });
+fn head(shapes: &Shapes<'_>, hidden: usize, vocabulary: usize, embeddings: &Embeddings) -> Result<Head> {
+    let pooler = ["bert.pooler.dense", "pooler.dense"].into_iter().find(|at| shapes.has(&format!("{at}.weight")));
+    if let (Some(pooler), true) = (pooler, shapes.has("classifier.weight")) {
+        return classifier(shapes, pooler, Activation::Tanh, "classifier", hidden);
     }
-    if has("cls.predictions.transform.dense.weight") {
-        let own = has("cls.predictions.decoder.weight");
-        let weight = if own { "cls.predictions.decoder.weight" } else { &embeddings.tokens };
-        let bias = ["cls.predictions.bias", "cls.predictions.decoder.bias"].into_iter().find(|name| has(name));
-        let decoder = Linear {
-            weight: shapes.table(weight, vocabulary, hidden)?,
-            bias: bias.map(|name| shapes.vector(name, vocabulary)).transpose()?,
-            layout: crate::checkpoint::Layout::OutIn,
-            outputs: vocabulary,
-            inputs: hidden,
-            fused_at: None,
-        };
+    if shapes.has("cls.predictions.transform.dense.weight") {
         return Ok(Head::MaskedLm {
             transform: shapes.linear("cls.predictions.transform.dense", hidden, hidden, true)?,
             norm: norm(shapes, "cls.predictions.transform.LayerNorm", hidden)?,
-            decoder,
+            decoder: vocabulary_decoder(
+                shapes,
+                "cls.predictions.decoder.weight",
+                &["cls.predictions.bias", "cls.predictions.decoder.bias"],
+                vocabulary,
+                embeddings,
+                hidden,
+            )?,
         });
     }
     Ok(Head::None)
+}
+
+/// A classifier of sequences: a dense layer on the first token, an activation, the logits; as many classes as the file has.
+pub(super) fn classifier(shapes: &Shapes<'_>, pooler: &str, activation: Activation, logits: &str, hidden: usize) -> Result<Head> {
+    let labels = shapes.checkpoint.require(&format!("{logits}.weight"))?.shape.first().map_or(0, |&labels| labels as usize);
+    Ok(Head::Classifier {
+        pooler: shapes.linear(pooler, hidden, hidden, true)?,
+        activation,
+        classifier: shapes.linear(logits, labels, hidden, true)?,
+    })
+}
+
+/// The decoder of a masked-LM head: `weight` where the file has it, else the token table; the first of `biases` that is there.
+pub(super) fn vocabulary_decoder(
+    shapes: &Shapes<'_>,
+    weight: &str,
+    biases: &[&str],
+    vocabulary: usize,
+    embeddings: &Embeddings,
+    hidden: usize,
+) -> Result<Linear> {
+    let weight = if shapes.has(weight) { weight } else { &embeddings.tokens };
+    let bias = biases.iter().find(|name| shapes.has(name));
+    Ok(Linear {
+        weight: shapes.table(weight, vocabulary, hidden)?,
+        bias: bias.map(|name| shapes.vector(name, vocabulary)).transpose()?,
+        layout: crate::checkpoint::Layout::OutIn,
+        outputs: vocabulary,
+        inputs: hidden,
+        fused_at: None,
+    })
 }
 
 /// A LayerNorm; TensorFlow conversions call its tensors gamma and beta.

@@ -31,7 +31,12 @@ impl Config {
         })
     }
 
-    /// A field of any type.
+    /// Whether the config speaks of a field, be it with null.
+    pub fn has(&self, name: &str) -> bool {
+        self.fields.contains_key(name)
+    }
+
+    /// A field of any type, unless it is null.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.fields.get(name).filter(|value| !value.is_null())
     }

@@ -19,10 +19,7 @@ pub(super) fn describe(config: &Config, checkpoint: &Checkpoint) -> Result<Archi
     }
     let hidden = config.size("n_embd")?;
     let heads = config.size("n_head")?;
-    if hidden % heads != 0 {
-        return Err(Error::input(format!("config.json has n_embd {hidden}, which n_head {heads} does not divide.")));
-    }
-    let head_dim = hidden / heads;
+    let head_dim = super::head_width(config, "n_embd", "n_head")?;
     let neurons = config.size_or("n_inner", 4 * hidden)?;
     let shapes = Shapes { checkpoint };
     let prefix = if shapes.has("transformer.wte.weight") { "transformer." } else { "" };
@@ -74,7 +71,7 @@ pub(super) fn describe(config: &Config, checkpoint: &Checkpoint) -> Result<Archi
         },
         layers,
         final_norm: Some(shapes.layer_norm(&format!("{prefix}ln_f"), hidden)?),
-        bos: super::token(config, "bos_token_id"),
+        bos: super::first_token(config, Some(50256), vocabulary),
         stock_units: &[Unit::Neurons],
         width_fields: WidthFields { neurons: "n_inner", heads: None },
         bias_fields: None,

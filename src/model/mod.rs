@@ -6,164 +6,32 @@
 mod activation;
 mod bert;
 mod config;
+mod distilbert;
+mod fields;
 mod gpt2;
+mod layer;
 mod llama;
+mod opt;
+mod qwen2;
+mod roberta;
 mod rotary;
 mod shapes;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 mod units;
 
 pub use activation::Activation;
 pub use config::Config;
+pub use fields::LAYERS_FIELD;
+pub use layer::{Layer, Linear, Norm, NormKind, NormPlacement, Rotary};
 pub use units::Unit;
 
 use crate::base::{Error, Result};
-use crate::checkpoint::{Checkpoint, Layout};
+use crate::checkpoint::Checkpoint;
+use fields::{causal_head, class_name, first_token, head_width, layer_widths};
 use shapes::Shapes;
-
-/// A linear layer: which tensors hold it and how.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Linear {
-    /// Tensor name of the weight.
-    pub weight: String,
-    /// Tensor name of the bias, if the layer has one.
-    pub bias: Option<String>,
-    /// How the file stores the weight.
-    pub layout: Layout,
-    /// Width of the output.
-    pub outputs: usize,
-    /// Width of the input.
-    pub inputs: usize,
-    /// Where the outputs begin in the tensors, which hold several layers side by side (GPT-2's `c_attn`); absent where they
-    /// hold this one alone.
-    pub fused_at: Option<usize>,
-}
-
-/// A normalisation layer.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Norm {
-    /// Tensor name of the gain.
-    pub gain: String,
-    /// Tensor name of the bias; RMS norms have none.
-    pub bias: Option<String>,
-}
-
-/// What a normalisation computes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NormKind {
-    /// Layer normalisation: centred, scaled, shifted (Ba et al., 2016).
-    Layer,
-    /// Root-mean-square normalisation: scaled only (Zhang and Sennrich, 2019).
-    Rms,
-}
-
-/// Where a block normalises.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NormPlacement {
-    /// After each residual sum (BERT).
-    Post,
-    /// Before attention and before the FFN; the residual stream itself is never normalised (GPT-2, Llama).
-    Pre,
-}
-
-/// Rotary position embedding (Su et al., 2021): how fast each pair of channels of a head turns.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Rotary {
-    /// Radians a position, one entry a pair, [head_dim / 2]. Pair i is channels i and i + head_dim / 2.
-    pub frequencies: Vec<f32>,
-}
-
-/// One transformer block.
-///
-/// The prunable unit of attention is a key/value head with all query heads that read it: an ordinary head where each query
-/// head has its own, a whole group under grouped-query attention.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Layer {
-    /// Number of query heads.
-    pub heads: usize,
-    /// Number of key and value heads; divides `heads`.
-    pub kv_heads: usize,
-    /// Width of one head.
-    pub head_dim: usize,
-    /// Number of FFN neurons.
-    pub neurons: usize,
-    /// Query projection, [heads * head_dim, hidden].
-    pub query: Linear,
-    /// Key projection, [kv_heads * head_dim, hidden].
-    pub key: Linear,
-    /// Value projection, [kv_heads * head_dim, hidden].
-    pub value: Linear,
-    /// Attention output projection, [hidden, heads * head_dim]: the consumer of heads.
-    pub attention_output: Linear,
-    /// Normalisation that goes with attention.
-    pub attention_norm: Norm,
-    /// Gate of a gated FFN, [neurons, hidden]: its activation multiplies what `ffn_input` gives.
-    pub ffn_gate: Option<Linear>,
-    /// First FFN matrix, [neurons, hidden].
-    pub ffn_input: Linear,
-    /// Second FFN matrix, [hidden, neurons]: the consumer of neurons.
-    pub ffn_output: Linear,
-    /// Normalisation that goes with the FFN.
-    pub ffn_norm: Norm,
-}
-
-impl Layer {
-    /// The block's linear layers, which the ratio counts: q, k, v, attention output, gate where there is one, FFN in, FFN out.
-    pub fn linears(&self) -> Vec<&Linear> {
-        let mut linears = vec![&self.query, &self.key, &self.value, &self.attention_output];
-        linears.extend(&self.ffn_gate);
-        linears.extend([&self.ffn_input, &self.ffn_output]);
-        linears
-    }
-
-    /// The consumer of a kind of unit, and the layers that produce its input.
-    pub fn around(&self, unit: Unit) -> Vec<&Linear> {
-        match unit {
-            Unit::Heads => vec![&self.attention_output, &self.query, &self.key, &self.value],
-            Unit::Neurons => [&self.ffn_output, &self.ffn_input].into_iter().chain(&self.ffn_gate).collect(),
-        }
-    }
-
-    /// Query heads that read one key/value head.
-    pub fn group(&self) -> usize {
-        (self.heads / self.kv_heads.max(1)).max(1)
-    }
-
-    /// Number of units of a kind.
-    pub fn units(&self, unit: Unit) -> usize {
-        match unit {
-            Unit::Heads => self.kv_heads,
-            Unit::Neurons => self.neurons,
-        }
-    }
-
-    /// Channels of the consumer's input that one unit of a kind has.
-    pub fn unit_size(&self, unit: Unit) -> usize {
-        match unit {
-            Unit::Heads => self.group() * self.head_dim,
-            Unit::Neurons => 1,
-        }
-    }
-
-    /// Parameters of the block's linear layers (weights and biases) with `heads` units of attention and `neurons` neurons left.
-    pub fn linear_parameters(&self, heads: usize, neurons: usize) -> u64 {
-        let hidden = self.query.inputs as u64;
-        let (q, kv) = ((heads * self.unit_size(Unit::Heads)) as u64, (heads * self.head_dim) as u64);
-        let neurons = neurons as u64;
-        let bias = |linear: &Linear, width: u64| if linear.bias.is_some() { width } else { 0 };
-        let into = |linear: &Linear, width: u64| width * hidden + bias(linear, width);
-        let out_of = |linear: &Linear, width: u64| width * hidden + bias(linear, hidden);
-        let gate = self.ffn_gate.as_ref().map_or(0, |gate| into(gate, neurons));
-        into(&self.query, q)
-            + into(&self.key, kv)
-            + into(&self.value, kv)
-            + out_of(&self.attention_output, q)
-            + gate
-            + into(&self.ffn_input, neurons)
-            + out_of(&self.ffn_output, neurons)
-    }
-}
 
 /// The embedding sum at the bottom.
 #[derive(Debug, Clone, PartialEq)]
@@ -183,10 +51,12 @@ pub struct Embeddings {
 pub enum Head {
     /// Nothing: the last hidden states are the output (sentence embeddings).
     None,
-    /// Pooler (dense and tanh on the first token) and classifier.
+    /// Pooler on the first token, and classifier.
     Classifier {
         /// First-token projection.
         pooler: Linear,
+        /// What follows it.
+        activation: Activation,
         /// Logits.
         classifier: Linear,
     },
@@ -267,7 +137,24 @@ pub struct HeadFields {
     pub kv_heads: &'static str,
     /// Width of one head.
     pub head_dim: &'static str,
+    /// Whether Transformers insists that the number of query heads divides the hidden width, although the width of a head is
+    /// a field of its own.
+    pub divide_hidden: bool,
 }
+
+/// How a family's config and tensor names become a description.
+type Describe = fn(&Config, &Checkpoint) -> Result<Architecture>;
+
+/// Every family, by the config's `model_type`.
+const FAMILIES: &[(&str, Describe)] = &[
+    ("bert", bert::describe),
+    ("distilbert", distilbert::describe),
+    ("gpt2", gpt2::describe),
+    ("llama", llama::describe),
+    ("opt", opt::describe),
+    ("qwen2", qwen2::describe),
+    ("roberta", roberta::describe),
+];
 
 impl Architecture {
     /// Understands a checkpoint by its config and tensor names, and checks every shape against the config.
@@ -275,13 +162,16 @@ impl Architecture {
     /// # Errors
     /// The family is not supported, a tensor is missing, or a shape disagrees with the config; the message names it.
     pub fn new(config: &Config, checkpoint: &Checkpoint) -> Result<Self> {
-        match config.model_type()? {
-            "bert" => bert::describe(config, checkpoint),
-            "gpt2" => gpt2::describe(config, checkpoint),
-            "llama" => llama::describe(config, checkpoint),
-            other => Err(Error::input(format!(
-                "config.json says model_type \"{other}\", which Coppice does not support; it supports bert, gpt2 and llama."
-            ))),
+        let kind = config.model_type()?;
+        match FAMILIES.iter().find(|(name, _)| *name == kind) {
+            Some((_, describe)) => describe(config, checkpoint),
+            None => {
+                let names: Vec<&str> = FAMILIES.iter().map(|(name, _)| *name).collect();
+                Err(Error::input(format!(
+                    "config.json says model_type \"{kind}\", which Coppice does not support; it supports {}.",
+                    names.join(", ")
+                )))
+            }
         }
     }
 
@@ -290,55 +180,14 @@ impl Architecture {
         self.bias_fields.map(|fields| fields[unit as usize])
     }
 
-    /// Whether a stock config can give a layer this many units of attention. Transformers' Llama insists that the query heads
-    /// divide the hidden width, although `head_dim` is written.
+    /// Whether a stock config can give a layer this many units of attention.
     pub fn stock_heads(&self, layer: &Layer, units: usize) -> bool {
-        let full = units == layer.units(Unit::Heads);
-        full || self.stock_units.contains(&Unit::Heads) && units > 0 && self.hidden.is_multiple_of(units * layer.group())
+        let fits = |fields: HeadFields| !fields.divide_hidden || self.hidden.is_multiple_of(units * layer.group());
+        units == layer.units(Unit::Heads) || units > 0 && self.width_fields.heads.is_some_and(fits)
     }
 
     /// Parameters of the blocks' linear layers, which ratios refer to.
     pub fn linear_parameters(&self) -> u64 {
         self.layers.iter().map(|layer| layer.linear_parameters(layer.units(Unit::Heads), layer.neurons)).sum()
     }
-}
-
-/// Key under which a `sliced` output keeps what a stock config cannot say.
-pub const LAYERS_FIELD: &str = "coppice_layers";
-
-/// Heads and neurons of layer `index`: the config's own, or those a `sliced` output lists by layer.
-fn layer_widths(config: &Config, index: usize, heads: usize, neurons: usize) -> Result<(usize, usize)> {
-    let Some(layers) = config.get(LAYERS_FIELD) else { return Ok((heads, neurons)) };
-    let width = |name: &str| layers.get(index).and_then(|layer| layer.get(name)).and_then(serde_json::Value::as_u64);
-    match (width("heads"), width("neurons")) {
-        (Some(heads @ 0..=0xffff), Some(neurons @ 0..=0xff_ffff)) => Ok((heads as usize, neurons as usize)),
-        _ => Err(Error::input(format!(
-            "config.json has {LAYERS_FIELD} without heads and neurons for layer {index}; export the model again."
-        ))),
-    }
-}
-
-/// The first of the config's `architectures`.
-fn class_name(config: &Config, default: &str) -> String {
-    let first = config.get("architectures").and_then(|names| names.get(0)).and_then(serde_json::Value::as_str);
-    first.unwrap_or(default).to_owned()
-}
-
-/// A token id of the config; a list gives its first.
-fn token(config: &Config, name: &str) -> Option<u32> {
-    let value = config.get(name)?;
-    value.as_u64().or_else(|| value.get(0)?.as_u64()).and_then(|id| u32::try_from(id).ok())
-}
-
-/// The head of a decoder: next-token logits where the class is a language model; heads of other tasks pass through.
-fn causal_head(config: &Config, shapes: &Shapes<'_>, tokens: &str, tied: bool, vocabulary: usize, hidden: usize) -> Result<Head> {
-    let tied = config.flag_or("tie_word_embeddings", tied);
-    let named = config.get("architectures").is_some();
-    let class = class_name(config, "");
-    let causal =
-        if named { class.ends_with("ForCausalLM") || class.ends_with("LMHeadModel") } else { tied || shapes.has("lm_head.weight") };
-    Ok(match causal {
-        true => Head::CausalLm { decoder: shapes.decoder("lm_head.weight", tokens, tied, vocabulary, hidden)? },
-        false => Head::None,
-    })
 }

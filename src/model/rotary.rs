@@ -5,8 +5,13 @@ use crate::base::{Error, Result};
 use serde_json::Value;
 use std::f64::consts::TAU;
 
+/// Config field of the positions that a model had before its scaling.
+const ORIGINAL: &str = "original_max_position_embeddings";
+
 pub(super) fn describe(config: &Config, head_dim: usize) -> Result<Rotary> {
-    let parameters = config.get("rope_parameters").or_else(|| config.get("rope_scaling"));
+    // The older spelling wins where both are there, as in Transformers.
+    let given = |name: &str| config.get(name).filter(|value| value.as_object().is_none_or(|fields| !fields.is_empty()));
+    let parameters = given("rope_scaling").or_else(|| given("rope_parameters"));
     let number = |name: &str| parameters.and_then(|value| value.get(name)).and_then(Value::as_f64);
     let theta = match number("rope_theta") {
         Some(theta) => theta,
@@ -16,21 +21,29 @@ pub(super) fn describe(config: &Config, head_dim: usize) -> Result<Rotary> {
         return Err(Error::input(format!("config.json has head_dim {head_dim} and rope_theta {theta}, which make no rotary positions.")));
     }
     let plain = (0..head_dim / 2).map(|pair| theta.powf(-2.0 * pair as f64 / head_dim as f64));
+    if number("partial_rotary_factor").is_some_and(|share| share != 1.0) {
+        return Err(Error::input("config.json turns only a part of each head (partial_rotary_factor), which Coppice does not support."));
+    }
     let kind = parameters.and_then(|value| value.get("rope_type").or_else(|| value.get("type"))).and_then(Value::as_str);
+    let get = |name: &str| {
+        number(name).filter(|&value| value > 0.0).ok_or_else(|| {
+            let kind = kind.unwrap_or_default();
+            Error::input(format!("config.json has {kind} rotary scaling without a positive {name}; use the model's own config."))
+        })
+    };
     let frequencies: Vec<f64> = match kind {
         None | Some("default") => plain.collect(),
         Some("linear") => {
-            let factor = number("factor").unwrap_or(1.0);
+            let factor = get("factor")?;
             plain.map(|frequency| frequency / factor).collect()
         }
         Some("llama3") => {
-            let get = |name: &str| {
-                number(name).ok_or_else(|| {
-                    Error::input(format!("config.json has llama3 rotary scaling without {name}; use the model's own config."))
-                })
-            };
             let (factor, low, high) = (get("factor")?, get("low_freq_factor")?, get("high_freq_factor")?);
-            let original = get("original_max_position_embeddings")?;
+            let original = match (config.get(ORIGINAL), number(ORIGINAL)) {
+                (None, Some(_)) => get(ORIGINAL)?,
+                (Some(_), _) => config.number_or(ORIGINAL, 0.0)?,
+                (None, None) => config.number_or("max_position_embeddings", 2048.0)?,
+            };
             plain.map(|frequency| llama3(frequency, factor, low, high, original)).collect()
         }
         Some(other) => {

@@ -1,4 +1,5 @@
 import type { Inspection } from '../lib/types.ts';
+import { sharesKeys } from './kind.ts';
 
 /** Keeps a number and its unit on one line. */
 const GAP = '\u00a0';
@@ -51,6 +52,6 @@ export function spread(values: readonly number[]): string {
 }
 
 /** What the heads of a model are, as a label. */
-export function headsName({ family }: Inspection): string {
-  return family === 'llama' ? 'Key/value heads' : 'Heads';
+export function headsName(model: Inspection): string {
+  return sharesKeys(model) ? 'Key/value heads' : 'Heads';
 }

@@ -6,6 +6,11 @@ export const SET = {
   decoder: { sequences: 64, length: 256, limit: 10_000, window: 256 },
 } as const;
 
+/** Whether a unit of attention is a key/value head with the query heads that read it. */
+export function sharesKeys({ family }: Inspection): boolean {
+  return family === 'llama' || family === 'qwen2';
+}
+
 /** Whether the model predicts the next token. */
 export function isDecoder({ head }: Inspection): boolean {
   return head === 'causal_lm';

@@ -1,6 +1,6 @@
 import type { Catalog, Choice, Inspection, Recipe } from '../lib/coppice.ts';
 import { byId, h, inputById } from './dom.ts';
-import { isDecoder, SET } from './kind.ts';
+import { isDecoder, SET, sharesKeys } from './kind.ts';
 
 const MENUS = [
   ['criterion', 'criteria', 'flap'],
@@ -64,8 +64,7 @@ export class RecipeStep {
     }
     if (length.valueAsNumber > inspection.positions) length.value = String(inspection.positions);
     this.#inspection = inspection;
-    byId('heads-name').textContent =
-      inspection.family === 'llama' ? 'Key/value heads, with their queries' : 'Attention heads';
+    byId('heads-name').textContent = sharesKeys(inspection) ? 'Key/value heads, with their queries' : 'Attention heads';
     byId('set-hint').textContent = decoder
       ? 'So many stretches of so many tokens are drawn from the text.'
       : 'At most so many are drawn from the text, and longer ones are cut.';

@@ -1,0 +1,67 @@
+//! What several families read from their configs.
+
+use super::{Config, Head, Shapes};
+use crate::base::{Error, Result};
+
+/// Key under which a `sliced` output keeps what a stock config cannot say.
+pub const LAYERS_FIELD: &str = "coppice_layers";
+
+/// Heads and neurons of layer `index`: the config's own, or those a `sliced` output lists by layer.
+pub(super) fn layer_widths(config: &Config, index: usize, heads: usize, neurons: usize) -> Result<(usize, usize)> {
+    let Some(layers) = config.get(LAYERS_FIELD) else { return Ok((heads, neurons)) };
+    let width = |name: &str| layers.get(index).and_then(|layer| layer.get(name)).and_then(serde_json::Value::as_u64);
+    match (width("heads"), width("neurons")) {
+        (Some(heads @ 0..=0xffff), Some(neurons @ 0..=0xff_ffff)) => Ok((heads as usize, neurons as usize)),
+        _ => Err(Error::input(format!(
+            "config.json has {LAYERS_FIELD} without heads and neurons for layer {index}; export the model again."
+        ))),
+    }
+}
+
+/// The first of the config's `architectures`.
+pub(super) fn class_name(config: &Config, default: &str) -> String {
+    let first = config.get("architectures").and_then(|names| names.get(0)).and_then(serde_json::Value::as_str);
+    first.unwrap_or(default).to_owned()
+}
+
+/// The token that begins a window: `bos_token_id`, of a list its first, or the family's default where the config does not speak
+/// of it and the vocabulary has it.
+pub(super) fn first_token(config: &Config, default: Option<u32>, vocabulary: usize) -> Option<u32> {
+    const FIELD: &str = "bos_token_id";
+    if !config.has(FIELD) {
+        return default.filter(|&id| (id as usize) < vocabulary);
+    }
+    let value = config.get(FIELD)?;
+    value.as_u64().or_else(|| value.get(0)?.as_u64()).and_then(|id| u32::try_from(id).ok())
+}
+
+/// Width of one head where heads fill the hidden width; `hidden` and `heads` are the config's names.
+pub(super) fn head_width(config: &Config, hidden: &str, heads: &str) -> Result<usize> {
+    let (width, count) = (config.size(hidden)?, config.size(heads)?);
+    if width % count != 0 {
+        return Err(Error::input(format!(
+            "config.json has {hidden} {width}, which {heads} {count} does not divide; use the config.json that belongs to the model."
+        )));
+    }
+    Ok(width / count)
+}
+
+/// The head of a decoder: next-token logits where the class is a language model; heads of other tasks pass through.
+pub(super) fn causal_head(
+    config: &Config,
+    shapes: &Shapes<'_>,
+    tokens: &str,
+    tied: bool,
+    vocabulary: usize,
+    hidden: usize,
+) -> Result<Head> {
+    let tied = config.flag_or("tie_word_embeddings", tied);
+    let named = config.get("architectures").is_some();
+    let class = class_name(config, "");
+    let causal =
+        if named { class.ends_with("ForCausalLM") || class.ends_with("LMHeadModel") } else { tied || shapes.has("lm_head.weight") };
+    Ok(match causal {
+        true => Head::CausalLm { decoder: shapes.decoder("lm_head.weight", tokens, tied, vocabulary, hidden)? },
+        false => Head::None,
+    })
+}

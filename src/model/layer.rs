@@ -1,0 +1,147 @@
+//! One transformer block: its linear layers, its normalisations, and the units that can be removed from it.
+
+use super::Unit;
+use crate::checkpoint::Layout;
+
+/// A linear layer: which tensors hold it and how.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Linear {
+    /// Tensor name of the weight.
+    pub weight: String,
+    /// Tensor name of the bias, if the layer has one.
+    pub bias: Option<String>,
+    /// How the file stores the weight.
+    pub layout: Layout,
+    /// Width of the output.
+    pub outputs: usize,
+    /// Width of the input.
+    pub inputs: usize,
+    /// Where the outputs begin in the tensors, which hold several layers side by side (GPT-2's `c_attn`); absent where they
+    /// hold this one alone.
+    pub fused_at: Option<usize>,
+}
+
+/// A normalisation layer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Norm {
+    /// Tensor name of the gain.
+    pub gain: String,
+    /// Tensor name of the bias; RMS norms have none.
+    pub bias: Option<String>,
+}
+
+/// What a normalisation computes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NormKind {
+    /// Layer normalisation: centred, scaled, shifted (Ba et al., 2016).
+    Layer,
+    /// Root-mean-square normalisation: scaled only (Zhang and Sennrich, 2019).
+    Rms,
+}
+
+/// Where a block normalises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NormPlacement {
+    /// After each residual sum (BERT).
+    Post,
+    /// Before attention and before the FFN; the residual stream itself is never normalised (GPT-2, Llama).
+    Pre,
+}
+
+/// Rotary position embedding (Su et al., 2021): how fast each pair of channels of a head turns.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rotary {
+    /// Radians a position, one entry a pair, [head_dim / 2]. Pair i is channels i and i + head_dim / 2.
+    pub frequencies: Vec<f32>,
+}
+
+/// One transformer block.
+///
+/// The prunable unit of attention is a key/value head with all query heads that read it: an ordinary head where each query
+/// head has its own, a whole group under grouped-query attention.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Layer {
+    /// Number of query heads.
+    pub heads: usize,
+    /// Number of key and value heads; divides `heads`.
+    pub kv_heads: usize,
+    /// Width of one head.
+    pub head_dim: usize,
+    /// Number of FFN neurons.
+    pub neurons: usize,
+    /// Query projection, [heads * head_dim, hidden].
+    pub query: Linear,
+    /// Key projection, [kv_heads * head_dim, hidden].
+    pub key: Linear,
+    /// Value projection, [kv_heads * head_dim, hidden].
+    pub value: Linear,
+    /// Attention output projection, [hidden, heads * head_dim]: the consumer of heads.
+    pub attention_output: Linear,
+    /// Normalisation that goes with attention.
+    pub attention_norm: Norm,
+    /// Gate of a gated FFN, [neurons, hidden]: its activation multiplies what `ffn_input` gives.
+    pub ffn_gate: Option<Linear>,
+    /// First FFN matrix, [neurons, hidden].
+    pub ffn_input: Linear,
+    /// Second FFN matrix, [hidden, neurons]: the consumer of neurons.
+    pub ffn_output: Linear,
+    /// Normalisation that goes with the FFN.
+    pub ffn_norm: Norm,
+}
+
+impl Layer {
+    /// The block's linear layers, which the ratio counts: q, k, v, attention output, gate where there is one, FFN in, FFN out.
+    pub fn linears(&self) -> Vec<&Linear> {
+        let mut linears = vec![&self.query, &self.key, &self.value, &self.attention_output];
+        linears.extend(&self.ffn_gate);
+        linears.extend([&self.ffn_input, &self.ffn_output]);
+        linears
+    }
+
+    /// The consumer of a kind of unit, and the layers that produce its input.
+    pub fn around(&self, unit: Unit) -> Vec<&Linear> {
+        match unit {
+            Unit::Heads => vec![&self.attention_output, &self.query, &self.key, &self.value],
+            Unit::Neurons => [&self.ffn_output, &self.ffn_input].into_iter().chain(&self.ffn_gate).collect(),
+        }
+    }
+
+    /// Query heads that read one key/value head.
+    pub fn group(&self) -> usize {
+        (self.heads / self.kv_heads.max(1)).max(1)
+    }
+
+    /// Number of units of a kind.
+    pub fn units(&self, unit: Unit) -> usize {
+        match unit {
+            Unit::Heads => self.kv_heads,
+            Unit::Neurons => self.neurons,
+        }
+    }
+
+    /// Channels of the consumer's input that one unit of a kind has.
+    pub fn unit_size(&self, unit: Unit) -> usize {
+        match unit {
+            Unit::Heads => self.group() * self.head_dim,
+            Unit::Neurons => 1,
+        }
+    }
+
+    /// Parameters of the block's linear layers (weights and biases) with `heads` units of attention and `neurons` neurons left.
+    pub fn linear_parameters(&self, heads: usize, neurons: usize) -> u64 {
+        let hidden = self.query.inputs as u64;
+        let (q, kv) = ((heads * self.unit_size(Unit::Heads)) as u64, (heads * self.head_dim) as u64);
+        let neurons = neurons as u64;
+        let bias = |linear: &Linear, width: u64| if linear.bias.is_some() { width } else { 0 };
+        let into = |linear: &Linear, width: u64| width * hidden + bias(linear, width);
+        let out_of = |linear: &Linear, width: u64| width * hidden + bias(linear, hidden);
+        let gate = self.ffn_gate.as_ref().map_or(0, |gate| into(gate, neurons));
+        into(&self.query, q)
+            + into(&self.key, kv)
+            + into(&self.value, kv)
+            + out_of(&self.attention_output, q)
+            + gate
+            + into(&self.ffn_input, neurons)
+            + out_of(&self.ffn_output, neurons)
+    }
+}
