@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Checks the native command against stock Transformers and against independent NumPy formulas: tools/oracle.sh [--full]
-# Evaluates bert-sst2 and a BERT without a head, prunes bert-sst2 by every recipe in tests/oracle/recipes/, and lets
-# tests/oracle/*.py judge what came out, which stays in out/oracle/. The command is the one that the native tests built: a
-# third slower than the release build, which would take longer to make than it saves. --full takes the release build and
-# repeats everything on the GPU device.
+# Evaluates bert-sst2 and a BERT without a head, prunes bert-sst2 by every recipe in tests/oracle/recipes/ and the stories
+# models by those of decoders.py, and lets tests/oracle/*.py judge what came out, which stays in out/oracle/. The command is
+# the one that the native tests built: a third slower than the release build, which would take longer to make than it saves.
+# --full takes the release build, more windows for the decoders, and repeats everything on the GPU device.
 source "$(dirname "$0")/lib.sh"
 
 if [ "${1:-}" = --full ]; then
   tools/native.sh
+  windows=64
   coppice=${CARGO_TARGET_DIR:-target}/release/coppice
 else
   need_rust
@@ -66,7 +67,7 @@ judge() {
 }
 
 device_checks() {
-  local device=$1 headless recipe
+  local device=$1 headless recipe family
   mkdir -p "$out/$device"
   check "$device: bert-sst2: evaluate" answers "$device" "$model" classify "$dev" "$out/$device/dense.json" &&
     check "$device: bert-sst2: logits of stock Transformers" "$python" $oracle/check_logits.py "$model" "$out/$device/dense.json" --data "$dev" --rows 872 || true
@@ -76,6 +77,10 @@ device_checks() {
     check "$device: BERT without a head: features of stock Transformers" "$python" $oracle/check_logits.py "$headless" "$out/$device/features.json" --data "$out/few.tsv" || true
   for recipe in $oracle/recipes/*.json; do
     judge "$device" "$recipe"
+  done
+  for family in gpt2 llama; do
+    check "$device: $family-stories, dense and pruned: as stock Transformers and the formulas have them" \
+      "$python" $oracle/decoders.py "$coppice" "$out/$device/$family" "$family" --device "$device" --windows "${windows:-8}" || true
   done
 }
 
