@@ -3,21 +3,25 @@
 //! Pruning is `global`: pass 1 over the dense model collects statistics, scores and the allocation make the plan, pass 2
 //! repairs and exports layer by layer (docs/ARCHITECTURE.md).
 
+mod estimate;
 mod evaluation;
 mod inspection;
 mod model;
 mod repair;
 mod report;
+mod storage;
 
+pub use estimate::Estimate;
 pub use evaluation::{Evaluation, Measure, Scope, Task, evaluate};
 pub use inspection::{Inspection, inspect};
 pub use model::Model;
 pub use report::Report;
+pub use storage::Storage;
 
 use crate::allocate::{CloseCall, LayerScores, Plan, Request};
 use crate::base::{Error, Instant, Phase, Result, Run};
-use crate::calibrate::{Calibration, Needs, Statistics, dense_pass};
-use crate::checkpoint::{Checkpoint, Folder, OutputFile, Scratch, folder_of};
+use crate::calibrate::{Calibration, Needs, Shelves, Statistics, Store, dense_pass};
+use crate::checkpoint::{Checkpoint, Folder, OutputFile, folder_of};
 use crate::device::Device;
 use crate::evaluate::{Size, batch_tokens};
 use crate::export::{Artifacts, OutputKind, OutputOptions, assemble, check_plan, check_request};
@@ -54,21 +58,14 @@ pub struct Pruned {
 ///
 /// # Errors
 /// The model, the recipe or the texts are not right, the device fails, or the run is cancelled.
-pub async fn prune(
-    device: &Device,
-    run: &Run,
-    folder: &Folder,
-    recipe: &Recipe,
-    inputs: &Inputs,
-    scratch: &mut dyn Scratch,
-) -> Result<Pruned> {
+pub async fn prune(device: &Device, run: &Run, folder: &Folder, recipe: &Recipe, inputs: &Inputs, storage: Storage) -> Result<Pruned> {
     let started = Instant::now();
     device.ledger().restart();
     run.report(Phase::Open, None, 0, 0.0);
-    let model = Model::open(folder).await?;
-    let given = given_plan(recipe, inputs, &model)?;
-    check(recipe, &model, given.as_ref())?;
-    let evaluation = evaluation::Prepared::new(&model, recipe, inputs).await?;
+    let Prepared { model, given, evaluation, needs, aware, calibration, used } = Prepared::new(device, folder, recipe, inputs).await?;
+    let task = task(device, &model, recipe, needs, aware, used.as_ref(), &evaluation);
+    let (room, _) = task.memory().place(device.budget(), &storage.shelves)?;
+    let (scratch, store) = (storage.output.as_ref(), Store::new(room, storage.shelves));
     let mut seconds = Seconds::default();
 
     let clock = Instant::now();
@@ -76,15 +73,9 @@ pub async fn prune(
     seconds.evaluate_dense = clock.elapsed().as_secs_f64();
 
     // Pass 1 and the plan.
-    let needs = if nothing_to_remove(recipe, &model, given.as_ref()) { Needs::default() } else { needs(&recipe.method)? };
-    let aware = recipe.method.repair_recipe().error_aware && !nothing_to_remove(recipe, &model, given.as_ref());
-    let (calibration, used) = match needs.statistics || aware {
-        true => calibration(device, &model, recipe, inputs).await?,
-        false => (Calibration::new(&[], 1), None),
-    };
     let clock = Instant::now();
     let statistics = match needs.statistics {
-        true => dense_pass(device, run, &model.checkpoint, &model.architecture, &calibration, needs).await?,
+        true => dense_pass(device, run, &model.checkpoint, &model.architecture, &calibration, needs, &store).await?,
         false => Statistics::default(),
     };
     seconds.calibrate = clock.elapsed().as_secs_f64();
@@ -99,7 +90,8 @@ pub async fn prune(
 
     // Pass 2.
     let clock = Instant::now();
-    let pass = SecondPass { device, run, model: &model, plan: &plan, recipe, calibration: &calibration, statistics: &statistics };
+    let pass =
+        SecondPass { device, run, model: &model, plan: &plan, recipe, calibration: &calibration, statistics: &statistics, store: &store };
     let (changed, outcomes) = if aware { pass.aware(scratch).await? } else { pass.plain(scratch).await? };
     drop(statistics);
     seconds.reconstruct = clock.elapsed().as_secs_f64();
@@ -144,6 +136,7 @@ pub async fn prune(
         calibration: used,
         layers: outcomes,
         close_calls,
+        kept: store.peaks(),
         quality_before: before.map(|before| before.quality()),
         quality_after: after,
         seconds,
@@ -155,6 +148,56 @@ pub async fn prune(
     run.cancel.check()?;
     run.report(Phase::Export, None, 0, 1.0);
     Ok(Pruned { files, plan, report })
+}
+
+/// A job whose folder, recipe and texts were read, understood and found to fit together.
+struct Prepared {
+    model: Model,
+    given: Option<Plan>,
+    evaluation: evaluation::Prepared,
+    needs: Needs,
+    aware: bool,
+    calibration: Calibration,
+    used: Option<CalibrationUsed>,
+}
+
+impl Prepared {
+    async fn new(device: &Device, folder: &Folder, recipe: &Recipe, inputs: &Inputs) -> Result<Self> {
+        let model = Model::open(folder).await?;
+        let given = given_plan(recipe, inputs, &model)?;
+        check(recipe, &model, given.as_ref())?;
+        let evaluation = evaluation::Prepared::new(&model, recipe, inputs).await?;
+        let nothing = nothing_to_remove(recipe, &model, given.as_ref());
+        let needs = if nothing { Needs::default() } else { needs(&recipe.method)? };
+        let aware = recipe.method.repair_recipe().error_aware && !nothing;
+        let (calibration, used) = match needs.statistics || aware {
+            true => calibration(device, &model, recipe, inputs).await?,
+            false => (Calibration::new(&[], 1), None),
+        };
+        Ok(Self { model, given, evaluation, needs, aware, calibration, used })
+    }
+}
+
+/// What [`prune`] would need, without doing any of it.
+///
+/// # Errors
+/// As [`prune`], before it starts: the folder, the recipe or the texts are not right, or it cannot fit.
+pub async fn estimate(device: &Device, folder: &Folder, recipe: &Recipe, inputs: &Inputs, shelves: &Shelves) -> Result<Estimate> {
+    let Prepared { model, evaluation, needs, aware, used, .. } = Prepared::new(device, folder, recipe, inputs).await?;
+    Estimate::new(&task(device, &model, recipe, needs, aware, used.as_ref(), &evaluation), shelves).await
+}
+
+fn task<'a>(
+    device: &'a Device,
+    model: &'a Model,
+    recipe: &'a Recipe,
+    needs: Needs,
+    aware: bool,
+    used: Option<&CalibrationUsed>,
+    evaluation: &evaluation::Prepared,
+) -> estimate::Task<'a> {
+    let (tokens, length) = used.map_or((0, 0), |used| (used.tokens, used.longest));
+    estimate::Task { device, model, recipe, needs, aware, tokens, length, evaluated: evaluation.tokens() }
 }
 
 /// Refuses what cannot be done, before any work.

@@ -2,10 +2,10 @@
 
 use crate::allocate::ALLOCATIONS;
 use crate::base::{CancelToken, Error, ErrorKind, Progress, Run};
-use crate::checkpoint::{BlobScratch, BlobSource, Folder, OutputFile, Source};
+use crate::checkpoint::{BlobSource, Folder, OutputFile, Source, clear_leftovers};
 use crate::device::{Device, Preference};
 use crate::export::OUTPUT_KINDS;
-use crate::job::{self, Inputs, Task};
+use crate::job::{self, Inputs, Storage, Task};
 use crate::recipe::Recipe;
 use crate::reconstruct::REPAIRS;
 use crate::score::CRITERIA;
@@ -58,8 +58,8 @@ pub struct Engine {
 
 #[wasm_bindgen]
 impl Engine {
-    /// Opens the device: `auto`, `gpu` or `cpu`.
-    pub async fn start(device: String) -> Result<Engine, JsValue> {
+    /// Opens the device: `auto`, `gpu` or `cpu`; `memory` is how many bytes a run may use on it, where the person says so.
+    pub async fn start(device: String, memory: Option<f64>) -> Result<Engine, JsValue> {
         std::panic::set_hook(Box::new(keep_panic));
         let preference = match device.as_str() {
             "auto" => Preference::Auto,
@@ -68,6 +68,10 @@ impl Engine {
             other => return Err(thrown(Error::device(format!("The device \"{other}\" does not exist; choose auto, gpu or cpu.")))),
         };
         let device = Device::open(preference, CancelToken::default()).await.map_err(thrown)?;
+        if let Some(bytes) = memory {
+            device.ledger().set_budget(bytes.max(0.0) as u64);
+        }
+        clear_leftovers().await;
         let info = plain(&device.info())?;
         Ok(Self { device: Cell::new(Some(device)), info, cancel: RefCell::default() })
     }
@@ -95,12 +99,9 @@ impl Engine {
 
     /// Prunes a model: `{report, plan, files: [{name, parts}]}`.
     pub async fn prune(&self, files: Vec<NamedBlob>, recipe: JsValue, texts: Texts, on_progress: Function) -> Result<JsValue, JsValue> {
-        let inputs = Inputs { calibration: texts.calibration(), evaluation: texts.evaluation(), plan: None };
-        let recipe = String::from(JSON::stringify(&recipe)?);
-        let recipe = Recipe::parse(&recipe).map_err(thrown)?;
-        let folder = folder(&files).map_err(thrown)?;
+        let (folder, recipe, inputs) = order(&files, &recipe, &texts)?;
         let (device, run) = self.begin(on_progress).map_err(thrown)?;
-        let pruned = job::prune(&device, &run, &folder, &recipe, &inputs, &mut BlobScratch).await;
+        let pruned = job::prune(&device, &run, &folder, &recipe, &inputs, Storage::in_browser().await).await;
         self.device.set(Some(device));
         let pruned = pruned.map_err(thrown)?;
         let written = Array::new();
@@ -108,6 +109,15 @@ impl Engine {
             written.push(&output(file).await?);
         }
         object(&[("report", plain(&pruned.report)?), ("plan", plain(&pruned.plan)?), ("files", written.into())])
+    }
+
+    /// What [`Engine::prune`] would need.
+    pub async fn estimate(&self, files: Vec<NamedBlob>, recipe: JsValue, texts: Texts) -> Result<JsValue, JsValue> {
+        let (folder, recipe, inputs) = order(&files, &recipe, &texts)?;
+        let (device, _) = self.begin(Function::default()).map_err(thrown)?;
+        let found = job::estimate(&device, &folder, &recipe, &inputs, &Storage::in_browser().await.shelves).await;
+        self.device.set(Some(device));
+        plain(&found.map_err(thrown)?)
     }
 
     /// Evaluates a model: the figures, and `values` with rows of `width` behind them.
@@ -172,6 +182,13 @@ struct Catalog {
     allocations: Vec<Choice>,
     reconstructions: Vec<Choice>,
     outputs: Vec<Choice>,
+}
+
+/// What a run is asked to do.
+fn order(files: &[NamedBlob], recipe: &JsValue, texts: &Texts) -> Result<(Folder, Recipe, Inputs), JsValue> {
+    let inputs = Inputs { calibration: texts.calibration(), evaluation: texts.evaluation(), plan: None };
+    let recipe = Recipe::parse(&String::from(JSON::stringify(recipe)?)).map_err(thrown)?;
+    Ok((folder(files).map_err(thrown)?, recipe, inputs))
 }
 
 fn folder(files: &[NamedBlob]) -> crate::base::Result<Folder> {

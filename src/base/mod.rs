@@ -2,12 +2,14 @@
 
 mod cancel;
 mod error;
+mod heap;
 mod pause;
 mod progress;
 mod random;
 
 pub use cancel::CancelToken;
 pub use error::{Error, ErrorKind, Result};
+pub use heap::heap_bytes;
 pub use pause::{Pacer, yield_now};
 pub use progress::{Observer, Phase, Progress, Run};
 pub use random::Random;

@@ -5,10 +5,10 @@
 use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand, ValueEnum};
 use coppice::base::{CancelToken, Error, Phase, Progress, Result, Run};
-use coppice::checkpoint::{FileScratch, Folder, OutputFile, check_target, write_folder};
+use coppice::checkpoint::{Folder, OutputFile, check_target, write_folder};
 use coppice::device::{Device, Preference};
 use coppice::fixture::{self, SHAPES};
-use coppice::job::{Inputs, Inspection, Scope, Task, evaluate, inspect, prune};
+use coppice::job::{Inputs, Inspection, Scope, Storage, Task, estimate, evaluate, inspect, prune};
 use coppice::recipe::{Method, Recipe};
 use std::cell::Cell;
 use std::io::{IsTerminal, Write};
@@ -47,6 +47,19 @@ enum Command {
         /// Also write the report here.
         #[arg(long)]
         report: Option<PathBuf>,
+        #[command(flatten)]
+        device: DeviceArguments,
+    },
+    /// Says what pruning a model by a recipe would need, without doing it.
+    Estimate {
+        /// Model folder.
+        dir: PathBuf,
+        /// Recipe, a JSON file; paths in it are relative to it.
+        #[arg(long)]
+        recipe: PathBuf,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
         #[command(flatten)]
         device: DeviceArguments,
     },
@@ -134,6 +147,7 @@ async fn execute(command: Command) -> Result<()> {
             print(&if json { to_json(&inspection)? } else { describe(&inspection) })
         }
         Command::Prune { dir, recipe, out, report, device } => prune_folder(&dir, &recipe, &out, report.as_deref(), device).await,
+        Command::Estimate { dir, recipe, json, device } => estimate_folder(&dir, &recipe, json, device).await,
         Command::Eval { dir, task, data, limit, window, json, logits, device } => {
             let folder = Folder::open(&dir)?;
             let text = read_text(&data)?;
@@ -162,9 +176,8 @@ async fn execute(command: Command) -> Result<()> {
     }
 }
 
-async fn prune_folder(dir: &Path, recipe_path: &Path, out: &Path, report: Option<&Path>, device: DeviceArguments) -> Result<()> {
-    let folder = Folder::open(dir)?;
-    check_target(out)?;
+/// A recipe with the texts that it names.
+fn read_recipe(recipe_path: &Path) -> Result<(Recipe, Inputs)> {
     let recipe = Recipe::parse(&read_text(recipe_path)?)?;
     let base = recipe_path.parent().unwrap_or(Path::new(""));
     let read = |path: &Option<String>| path.as_ref().map(|path| read_text(&base.join(path))).transpose();
@@ -177,13 +190,29 @@ async fn prune_folder(dir: &Path, recipe_path: &Path, out: &Path, report: Option
         evaluation: read(&recipe.evaluation.as_ref().and_then(|options| options.source.clone()))?,
         plan: read(&plan)?,
     };
+    Ok((recipe, inputs))
+}
+
+async fn estimate_folder(dir: &Path, recipe: &Path, json: bool, device: DeviceArguments) -> Result<()> {
+    let folder = Folder::open(dir)?;
+    let (recipe, inputs) = read_recipe(recipe)?;
+    let device = open_device(device, CancelToken::default()).await?;
+    let storage = Storage::in_folder(&std::env::temp_dir(), &device)?;
+    let found = estimate(&device, &folder, &recipe, &inputs, &storage.shelves).await?;
+    print(&if json { to_json(&found)? } else { found.to_string() })
+}
+
+async fn prune_folder(dir: &Path, recipe_path: &Path, out: &Path, report: Option<&Path>, device: DeviceArguments) -> Result<()> {
+    let folder = Folder::open(dir)?;
+    check_target(out)?;
+    let (recipe, inputs) = read_recipe(recipe_path)?;
     let (cancel, run) = run();
     let device = open_device(device, cancel).await?;
     // Beside the output, so that it lies on a disk that has room for it; the output's parents may be still to be made.
     let path = std::path::absolute(out).map_err(|error| Error::io(format!("{} is no path for an output ({error}).", out.display())))?;
     let parent = path.ancestors().skip(1).find(|folder| folder.is_dir()).unwrap_or(Path::new("."));
-    let mut scratch = FileScratch::new(parent)?;
-    let pruned = prune(&device, &run, &folder, &recipe, &inputs, &mut scratch).await?;
+    let storage = Storage::in_folder(parent, &device)?;
+    let pruned = prune(&device, &run, &folder, &recipe, &inputs, storage).await?;
     write_folder(&pruned.files, out).await?;
     let text = to_json(&pruned.report)?;
     if let Some(path) = report {

@@ -1,10 +1,10 @@
 //! Pass 1: the dense model over the calibration set, one layer at a time.
 
-use super::{Moments, Needs, SiteStatistics, Statistics};
+use super::{Needs, SiteMoments, SiteStatistics, Statistics, Store, Stream};
 use crate::base::{Phase, Result, Run};
 use crate::checkpoint::Checkpoint;
 use crate::device::Device;
-use crate::forward::{Batch, Block, HostLayer, batches, embed};
+use crate::forward::{Batch, Block, batches, each_layer};
 use crate::model::{Architecture, Unit};
 
 /// The calibration set in batches: those that repairs are fitted on come first, then those that check them.
@@ -43,46 +43,39 @@ pub async fn dense_pass(
     architecture: &Architecture,
     calibration: &Calibration,
     needs: Needs,
+    store: &Store,
 ) -> Result<Statistics> {
     let mut statistics = Statistics::default();
-    let depth = architecture.layers.len();
+    let (depth, batches) = (architecture.layers.len(), &calibration.batches);
     run.report(Phase::Calibrate, None, depth, 0.0);
-    let mut states = embed(device, checkpoint, architecture, &calibration.batches).await?;
-    for (index, layer) in architecture.layers.iter().enumerate() {
-        let host = HostLayer::read(checkpoint, layer).await?;
+    let mut states = Stream::embed(device, store, checkpoint, architecture, batches).await?;
+    each_layer(checkpoint, architecture, async |index, layer, host| {
         let block = Block::upload(device, checkpoint, architecture, layer, &host).await?;
         drop(host);
-        let mut sites = [
-            site(device, layer.units(Unit::Heads) * layer.unit_size(Unit::Heads), needs.gram).await?,
-            site(device, layer.neurons, needs.gram).await?,
-        ];
-        for (number, batch) in calibration.batches.iter().enumerate() {
-            let share = (index as f64 + number as f64 / calibration.batches.len() as f64) / depth as f64;
-            run.report(Phase::Calibrate, Some(index), depth, share);
-            let [heads, neurons] = &mut sites;
-            let contexts = block.contexts(device, &states[number], batch).await?;
-            heads.pick(number < calibration.fitted).add(device, &contexts).await?;
-            let projected = block.project_contexts(device, &contexts).await?;
-            let middle = block.join_attention(device, &states[number], &projected).await?;
-            let activations = block.neurons(device, &middle).await?;
-            neurons.pick(number < calibration.fitted).add(device, &activations).await?;
-            let projected = block.project_neurons(device, &activations).await?;
-            states[number] = block.join_ffn(device, &middle, &projected).await?;
+        let mut sites = Vec::with_capacity(Unit::ALL.len());
+        for unit in Unit::ALL {
+            sites.push(SiteMoments::new(device, layer.units(unit) * layer.unit_size(unit), needs.gram).await?);
         }
-        device.finish().await?;
-        statistics.layers.push(sites);
-    }
+        for (number, batch) in batches.iter().enumerate() {
+            let share = (index as f64 + number as f64 / batches.len() as f64) / depth as f64;
+            run.report(Phase::Calibrate, Some(index), depth, share);
+            let mut x = states.get(device, store, number).await?;
+            for (unit, site) in Unit::ALL.into_iter().zip(&mut sites) {
+                let inputs = block.consumed(device, unit, &x, batch).await?;
+                site.pick(number < calibration.fitted).add(device, &inputs).await?;
+                x = block.advance(device, unit, &x, &inputs).await?;
+            }
+            states.set(device, store, number, x).await?;
+        }
+        drop(block);
+        let mut kept = Vec::with_capacity(sites.len());
+        for site in sites {
+            kept.push(SiteStatistics::keep(device, store, site).await?);
+        }
+        statistics.layers.push(kept);
+        device.finish().await
+    })
+    .await?;
     run.report(Phase::Calibrate, None, depth, 1.0);
     Ok(statistics)
-}
-
-async fn site(device: &Device, width: usize, gram: bool) -> Result<SiteStatistics> {
-    Ok(SiteStatistics { fit: Moments::new(device, width, gram).await?, held_out: Moments::new(device, width, gram).await? })
-}
-
-impl SiteStatistics {
-    /// The moments that a batch belongs to.
-    pub(crate) fn pick(&mut self, fitted: bool) -> &mut Moments {
-        if fitted { &mut self.fit } else { &mut self.held_out }
-    }
 }

@@ -2,9 +2,15 @@
 
 mod dense;
 mod moments;
+mod statistics;
+mod store;
+mod stream;
 
 pub use dense::{Calibration, dense_pass};
-pub use moments::{HostSums, Moments, SiteStatistics, Statistics};
+pub use moments::{HostSums, Moments, SiteMoments};
+pub use statistics::{KeptMoments, SiteStatistics, Statistics};
+pub use store::{Kept, Shelf, Shelves, Store, Tier, Tiers};
+pub use stream::Stream;
 
 /// What a criterion or a repair needs to be collected. Column sums and sums of squares are always taken.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

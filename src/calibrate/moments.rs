@@ -2,7 +2,6 @@
 
 use crate::base::{Error, Result};
 use crate::device::{Device, Tensor};
-use crate::model::Unit;
 
 /// First and second moments as raw sums over `count` tokens of a vector of n channels.
 #[derive(Debug, Clone)]
@@ -30,15 +29,6 @@ impl Moments {
             Some(gram) => device.gram(x, gram).await,
             None => Ok(()),
         }
-    }
-
-    /// Sums over the tokens of both.
-    pub async fn merge(&self, device: &Device, other: &Self) -> Result<Self> {
-        let gram = match (&self.gram, &other.gram) {
-            (Some(a), Some(b)) => Some(device.add(a, b, 1.0).await?),
-            _ => None,
-        };
-        Ok(Self { count: self.count + other.count, sums: device.add(&self.sums, &other.sums, 1.0).await?, gram })
     }
 
     /// The sums on the host.
@@ -82,33 +72,23 @@ impl HostSums {
     }
 }
 
-/// Statistics of one consumer: the tokens that repairs are fitted on, and those that check them.
+/// Sums of one consumer while they are taken: the tokens that repairs are fitted on, and those that check them.
 #[derive(Debug, Clone)]
-pub struct SiteStatistics {
+pub struct SiteMoments {
     /// Tokens to fit on.
     pub fit: Moments,
     /// Tokens to check on.
     pub held_out: Moments,
 }
 
-impl SiteStatistics {
-    /// Column sums over all tokens, on the host.
-    pub async fn read_sums(&self, device: &Device) -> Result<HostSums> {
-        let fit = self.fit.read_sums(device).await?;
-        if self.held_out.count == 0.0 { Ok(fit) } else { Ok(fit.merged(&self.held_out.read_sums(device).await?)) }
+impl SiteMoments {
+    /// Empty sums for `width` channels.
+    pub async fn new(device: &Device, width: usize, gram: bool) -> Result<Self> {
+        Ok(Self { fit: Moments::new(device, width, gram).await?, held_out: Moments::new(device, width, gram).await? })
     }
-}
 
-/// Statistics of every consumer of a model.
-#[derive(Debug, Clone, Default)]
-pub struct Statistics {
-    /// Per layer: the attention output's input, the second FFN matrix's input.
-    pub layers: Vec<[SiteStatistics; 2]>,
-}
-
-impl Statistics {
-    /// Statistics of the consumer of `unit` in a layer, where they were collected.
-    pub fn site(&self, layer: usize, unit: Unit) -> Option<&SiteStatistics> {
-        self.layers.get(layer).map(|sites| &sites[unit as usize])
+    /// The moments that a batch belongs to.
+    pub fn pick(&mut self, fitted: bool) -> &mut Moments {
+        if fitted { &mut self.fit } else { &mut self.held_out }
     }
 }

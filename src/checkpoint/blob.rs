@@ -72,7 +72,7 @@ impl ByteSource for BlobSource {
 pub struct BlobScratch;
 
 impl Scratch for BlobScratch {
-    fn put(&mut self, name: &str, bytes: Vec<u8>) -> LocalFuture<'_, Result<Source>> {
+    fn put(&self, name: &str, bytes: Vec<u8>) -> LocalFuture<'_, Result<Source>> {
         let name = name.to_owned();
         Box::pin(async move {
             let parts = Array::of1(&Uint8Array::from(bytes.as_slice()));

@@ -2,19 +2,21 @@
 
 use super::source::{ByteSource, check_range, ended_early};
 use crate::base::{Error, LocalFuture, Result};
+use futures_channel::oneshot;
 use std::any::Any;
 use std::cell::OnceCell;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// A file, opened at the first read, so that a folder of many files costs no handles.
 pub struct FileSource {
     path: PathBuf,
     name: String,
     len: u64,
-    file: OnceCell<File>,
+    file: OnceCell<Arc<Mutex<File>>>,
 }
 
 impl FileSource {
@@ -38,18 +40,34 @@ impl FileSource {
         &self.path
     }
 
-    fn read_now(&self, range: Range<u64>) -> Result<Vec<u8>> {
-        check_range(&self.name, self.len, &range)?;
+    async fn read_now(&self, range: Range<u64>) -> Result<Vec<u8>> {
+        let count = check_range(&self.name, self.len, &range)?;
         let failed = |error| Error::io(format!("{} cannot be read ({error}); check its permissions and the disk.", self.path.display()));
         let file = match self.file.get() {
             Some(file) => file,
             None => {
                 let file = File::open(&self.path).map_err(failed)?;
-                self.file.get_or_init(|| file)
+                self.file.get_or_init(|| Arc::new(Mutex::new(file)))
             }
         };
-        read_exactly(file, &self.name, range).map_err(|error| error.unwrap_or_else(failed))
+        let read = match count < LONG {
+            true => read_locked(file, &self.name, range),
+            false => {
+                let (file, name, (tell, done)) = (file.clone(), self.name.clone(), oneshot::channel());
+                std::thread::spawn(move || tell.send(read_locked(&file, &name, range)));
+                done.await.map_err(|_| Error::internal("a read that never ended"))?
+            }
+        };
+        read.map_err(|error| error.unwrap_or_else(failed))
     }
+}
+
+/// Bytes from which a read has a thread of its own, so that work on other things goes on meanwhile.
+const LONG: usize = 1 << 20;
+
+fn read_locked(file: &Mutex<File>, name: &str, range: Range<u64>) -> std::result::Result<Vec<u8>, ReadError> {
+    // Another reader's panic leaves a file that is as good as before.
+    read_exactly(&file.lock().unwrap_or_else(PoisonError::into_inner), name, range)
 }
 
 /// Either a finished sentence or what the system said.
@@ -94,7 +112,7 @@ impl ByteSource for FileSource {
     }
 
     fn read(&self, range: Range<u64>) -> LocalFuture<'_, Result<Vec<u8>>> {
-        Box::pin(async move { self.read_now(range) })
+        Box::pin(self.read_now(range))
     }
 
     fn as_any(&self) -> &dyn Any {

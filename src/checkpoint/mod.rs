@@ -5,6 +5,8 @@
 
 #[cfg(target_arch = "wasm32")]
 mod blob;
+#[cfg(target_arch = "wasm32")]
+mod buffer;
 mod dtype;
 #[cfg(not(target_arch = "wasm32"))]
 mod file;
@@ -14,6 +16,8 @@ mod index;
 mod layout;
 mod matrix;
 mod output;
+#[cfg(target_arch = "wasm32")]
+mod private_file;
 mod reader;
 mod rows;
 mod scratch;
@@ -24,6 +28,8 @@ mod write;
 
 #[cfg(target_arch = "wasm32")]
 pub use blob::{BlobScratch, BlobSource};
+#[cfg(target_arch = "wasm32")]
+pub use buffer::BufferScratch;
 pub use dtype::{Dtype, Encoded, decode, encode};
 #[cfg(not(target_arch = "wasm32"))]
 pub use file::FileSource;
@@ -31,6 +37,8 @@ pub use folder::Folder;
 pub use layout::{DEFAULT_SHARD_LIMIT, lay_out};
 pub use matrix::{Layout, Matrix};
 pub use output::{Data, OutputFile, OutputTensor, Part};
+#[cfg(target_arch = "wasm32")]
+pub use private_file::{PrivateFileScratch, clear_leftovers};
 pub use reader::{Checkpoint, Entry};
 #[cfg(not(target_arch = "wasm32"))]
 pub use scratch::FileScratch;

@@ -11,7 +11,7 @@ pub(super) fn cpu() -> u64 {
 
 /// Of a machine's memory: half of what is free, as far as the system tells; otherwise 4 GiB.
 #[cfg(not(target_arch = "wasm32"))]
-pub(super) fn cpu() -> u64 {
+pub fn cpu() -> u64 {
     available().map_or(4 << 30, |bytes| bytes / 2)
 }
 

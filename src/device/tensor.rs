@@ -2,6 +2,7 @@
 
 use super::{cpu, gpu};
 use crate::base::{Error, Result};
+use std::ops::Range;
 
 /// A row-major f32 matrix on a device. Clones share the data.
 #[derive(Debug, Clone)]
@@ -51,6 +52,12 @@ impl Tensor {
             Err(Error::internal(format_args!("{what} is {} x {}, not {rows} x {cols}", self.rows, self.cols)))
         }
     }
+}
+
+/// Row ranges of `step` rows (at least one) that cover `rows`.
+pub(super) fn steps(rows: usize, step: usize) -> impl Iterator<Item = Range<usize>> {
+    let step = step.max(1);
+    (0..rows).step_by(step).map(move |start| start..rows.min(start + step))
 }
 
 /// A weight matrix on a device, logically [out, in], whatever way the file stores it.
@@ -130,7 +137,7 @@ impl Segments {
     }
 
     /// Row range of each sequence.
-    pub fn ranges(&self) -> impl Iterator<Item = std::ops::Range<usize>> + '_ {
+    pub fn ranges(&self) -> impl Iterator<Item = Range<usize>> + '_ {
         self.starts.windows(2).map(|pair| pair[0] as usize..pair[1] as usize)
     }
 }

@@ -3,7 +3,7 @@
 use crate::base::{Phase, Result, Run};
 use crate::checkpoint::Checkpoint;
 use crate::device::{Device, Tensor};
-use crate::forward::{Batch, Block, HostLayer, embed};
+use crate::forward::{Batch, Block, each_layer, embed};
 use crate::model::Architecture;
 
 /// Hidden states above the last block, one tensor [tokens, hidden] a batch.
@@ -18,16 +18,16 @@ pub async fn last_states(
     let depth = architecture.layers.len();
     run.report(phase, None, depth, 0.0);
     let mut states = embed(device, checkpoint, architecture, batches).await?;
-    for (index, layer) in architecture.layers.iter().enumerate() {
-        let host = HostLayer::read(checkpoint, layer).await?;
+    each_layer(checkpoint, architecture, async |index, layer, host| {
         let block = Block::upload(device, checkpoint, architecture, layer, &host).await?;
         drop(host);
         for (number, batch) in batches.iter().enumerate() {
             run.report(phase, Some(index), depth, (index as f64 + number as f64 / batches.len() as f64) / depth as f64);
             states[number] = block.apply(device, &states[number], batch).await?;
         }
-        device.finish().await?;
-    }
+        device.finish().await
+    })
+    .await?;
     run.report(phase, None, depth, 1.0);
     Ok(states)
 }

@@ -43,7 +43,7 @@ pub struct Artifacts<'a> {
 ///
 /// # Errors
 /// The output kind cannot express the plan, a value does not fit the output dtype, or reading or scratch fails.
-pub async fn assemble(artifacts: Artifacts<'_>, scratch: &mut dyn Scratch) -> Result<Vec<OutputFile>> {
+pub async fn assemble(artifacts: Artifacts<'_>, scratch: &dyn Scratch) -> Result<Vec<OutputFile>> {
     let Artifacts { folder, checkpoint, architecture, config, plan, options, .. } = artifacts;
     check_plan(architecture, plan, options)?;
     let widths = written(architecture, plan, options);
@@ -84,7 +84,7 @@ async fn tensors(
     changed: Vec<OutputTensor>,
     options: &OutputOptions,
     shapes: &HashMap<String, Vec<u64>>,
-    scratch: &mut dyn Scratch,
+    scratch: &dyn Scratch,
 ) -> Result<Vec<OutputTensor>> {
     let order: Vec<String> = changed.iter().map(|tensor| tensor.name.clone()).collect();
     let mut changed: HashMap<String, OutputTensor> = changed.into_iter().map(|tensor| (tensor.name.clone(), tensor)).collect();
@@ -110,7 +110,7 @@ async fn tensors(
 }
 
 /// A tensor in the shape that is written.
-async fn fit(tensor: OutputTensor, shapes: &HashMap<String, Vec<u64>>, scratch: &mut dyn Scratch) -> Result<OutputTensor> {
+async fn fit(tensor: OutputTensor, shapes: &HashMap<String, Vec<u64>>, scratch: &dyn Scratch) -> Result<OutputTensor> {
     match shapes.get(&tensor.name) {
         Some(shape) if *shape != tensor.shape => grow(tensor, shape, scratch).await,
         _ => Ok(tensor),

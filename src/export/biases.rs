@@ -22,7 +22,7 @@ pub(super) async fn complete(
     widths: &[Widths],
     options: &OutputOptions,
     changed: &mut Vec<OutputTensor>,
-    scratch: &mut dyn Scratch,
+    scratch: &dyn Scratch,
 ) -> Result<()> {
     let there: HashSet<String> = changed.iter().map(|tensor| tensor.name.clone()).collect();
     // A flag may speak for attention, for the FFN, or for both.

@@ -13,7 +13,7 @@ const PIECE: u64 = 1 << 20;
 ///
 /// # Errors
 /// A finite value is out of the range of `dtype`, or reading or scratch fails.
-pub(super) async fn convert(entry: &Entry, dtype: Dtype, scratch: &mut dyn Scratch) -> Result<Source> {
+pub(super) async fn convert(entry: &Entry, dtype: Dtype, scratch: &dyn Scratch) -> Result<Source> {
     let step = PIECE * entry.dtype.size() as u64;
     let mut pieces = Vec::new();
     let mut start = entry.range.start;

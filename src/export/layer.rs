@@ -24,7 +24,7 @@ pub async fn export_layer(
     plan: &LayerPlan,
     pruned: &HostLayer,
     options: &OutputOptions,
-    scratch: &mut dyn Scratch,
+    scratch: &dyn Scratch,
 ) -> Result<Vec<OutputTensor>> {
     let layer = architecture.layers.get(index).ok_or_else(|| Error::internal(format_args!("there is no layer {index} to export")))?;
     if plan.heads.len() == layer.units(Unit::Heads) && plan.neurons.len() == layer.neurons {
@@ -102,7 +102,7 @@ impl Places {
 }
 
 struct Writer<'a> {
-    scratch: &'a mut dyn Scratch,
+    scratch: &'a dyn Scratch,
     tensors: Vec<OutputTensor>,
 }
 

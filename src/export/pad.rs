@@ -41,7 +41,7 @@ fn scatter_cols(matrix: &Matrix, indices: &[u32], total: usize) -> Matrix {
 ///
 /// # Errors
 /// A tensor that is larger than `shape` was not pruned, which is a defect.
-pub(super) async fn grow(tensor: OutputTensor, shape: &[u64], scratch: &mut dyn Scratch) -> Result<OutputTensor> {
+pub(super) async fn grow(tensor: OutputTensor, shape: &[u64], scratch: &dyn Scratch) -> Result<OutputTensor> {
     let fits = tensor.shape.len() == shape.len() && tensor.shape.iter().zip(shape).all(|(from, to)| from <= to);
     let ([rows, cols], [to_rows, to_cols]) = match (fits, sides(&tensor.shape), sides(shape)) {
         (true, Some(from), Some(to)) => (from, to),

@@ -65,11 +65,11 @@ async fn pruned(model: &Opened, index: usize, kept: &LayerPlan, options: &Output
 
 fn export(model: &Opened, plan: &Plan, options: &OutputOptions) -> Result<Vec<OutputFile>> {
     block_on(async {
-        let mut scratch = MemoryScratch;
+        let scratch = MemoryScratch;
         let mut changed = Vec::new();
         for (index, kept) in plan.layers.iter().enumerate() {
             let host = pruned(model, index, kept, options).await;
-            changed.extend(export_layer(&model.architecture, index, kept, &host, options, &mut scratch).await?);
+            changed.extend(export_layer(&model.architecture, index, kept, &host, options, &scratch).await?);
         }
         let artifacts = Artifacts {
             folder: &model.folder,
@@ -84,7 +84,7 @@ fn export(model: &Opened, plan: &Plan, options: &OutputOptions) -> Result<Vec<Ou
             report: "{}".to_owned(),
             card: Card { model: "tiny".to_owned(), ratio_realised: plan.ratio(&model.architecture), ..Card::default() },
         };
-        assemble(artifacts, &mut scratch).await
+        assemble(artifacts, &scratch).await
     })
 }
 

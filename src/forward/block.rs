@@ -4,7 +4,7 @@ use super::{Batch, HostLayer, HostLinear};
 use crate::base::Result;
 use crate::checkpoint::Checkpoint;
 use crate::device::{Activation, AttentionShape, Device, Tensor, Weight};
-use crate::model::{Architecture, Layer, Norm, NormPlacement, Rotary};
+use crate::model::{Architecture, Layer, Norm, NormPlacement, Rotary, Unit};
 
 /// A linear layer on a device.
 #[derive(Debug, Clone)]
@@ -123,14 +123,42 @@ impl Block {
         })
     }
 
-    /// Replaces the consumer of heads, after its repair.
-    pub fn set_attention_output(&mut self, linear: DeviceLinear) {
-        self.attention_output = linear;
+    /// The linear layer that reads the units.
+    pub fn consumer(&self, unit: Unit) -> &DeviceLinear {
+        match unit {
+            Unit::Heads => &self.attention_output,
+            Unit::Neurons => &self.ffn_output,
+        }
     }
 
-    /// Replaces the consumer of neurons, after its repair.
-    pub fn set_ffn_output(&mut self, linear: DeviceLinear) {
-        self.ffn_output = linear;
+    /// Replaces the consumer of the units, after its repair.
+    pub fn set_consumer(&mut self, unit: Unit, linear: DeviceLinear) {
+        match unit {
+            Unit::Heads => self.attention_output = linear,
+            Unit::Neurons => self.ffn_output = linear,
+        }
+    }
+
+    /// What the consumer of the units reads, [tokens, channels], from the residual stream before their sublayer.
+    pub async fn consumed(&self, device: &Device, unit: Unit, x: &Tensor, batch: &Batch) -> Result<Tensor> {
+        match unit {
+            Unit::Heads => self.contexts(device, x, batch).await,
+            Unit::Neurons => self.neurons(device, x).await,
+        }
+    }
+
+    /// The residual stream after the sublayer of the units, from its value before and what their consumer reads.
+    pub async fn advance(&self, device: &Device, unit: Unit, x: &Tensor, inputs: &Tensor) -> Result<Tensor> {
+        match unit {
+            Unit::Heads => {
+                let projected = self.project_contexts(device, inputs).await?;
+                self.join_attention(device, x, &projected).await
+            }
+            Unit::Neurons => {
+                let projected = self.project_neurons(device, inputs).await?;
+                self.join_ffn(device, x, &projected).await
+            }
+        }
     }
 
     /// Concatenated head contexts, [tokens, heads * head_dim]: the input of the attention output projection.

@@ -30,47 +30,69 @@ impl Gathered {
     }
 }
 
-/// Hidden states below the first block, one tensor [tokens, hidden] a batch.
-pub async fn embed(device: &Device, checkpoint: &Checkpoint, architecture: &Architecture, batches: &[Batch]) -> Result<Vec<Tensor>> {
-    let names = &architecture.embeddings;
-    let ids = batches.iter().flat_map(|batch| batch.ids.iter().copied());
-    let tokens = Gathered::new(device, checkpoint, &names.tokens, ids, architecture.vocabulary).await?;
-    let positions = match &names.positions {
-        Some((name, first)) => {
-            let longest = batches.iter().flat_map(|batch| batch.positions.iter().copied()).max().unwrap_or(0);
-            if longest as usize >= architecture.positions {
-                return Err(Error::internal("a sequence longer than the position table"));
+/// The embedding tables, as far as some batches need them.
+pub struct Embedding {
+    tokens: Gathered,
+    /// With the row of position 0.
+    positions: Option<(Gathered, u32)>,
+    types: Option<Gathered>,
+    norm: Option<DeviceNorm>,
+}
+
+impl Embedding {
+    /// Gathers the rows that `batches` use.
+    pub async fn new(device: &Device, checkpoint: &Checkpoint, architecture: &Architecture, batches: &[Batch]) -> Result<Self> {
+        let names = &architecture.embeddings;
+        let ids = batches.iter().flat_map(|batch| batch.ids.iter().copied());
+        let tokens = Gathered::new(device, checkpoint, &names.tokens, ids, architecture.vocabulary).await?;
+        let positions = match &names.positions {
+            Some((name, first)) => {
+                let longest = batches.iter().flat_map(|batch| batch.positions.iter().copied()).max().unwrap_or(0);
+                if longest as usize >= architecture.positions {
+                    return Err(Error::internal("a sequence longer than the position table"));
+                }
+                let first = *first as u32;
+                Some((Gathered::new(device, checkpoint, name, first..=first + longest, usize::MAX).await?, first))
             }
-            let first = *first as u32;
-            Some((Gathered::new(device, checkpoint, name, first..=first + longest, usize::MAX).await?, first))
-        }
-        None => None,
-    };
-    let types = match &names.token_types {
-        Some(name) => Some(Gathered::new(device, checkpoint, name, 0..=0, 1).await?),
-        None => None,
-    };
-    let norm = match &names.norm {
-        Some(norm) => Some(DeviceNorm::read(device, checkpoint, norm, architecture.norm_eps).await?),
-        None => None,
-    };
-    let mut states = Vec::with_capacity(batches.len());
-    for batch in batches {
-        let (rows, zeros) = (tokens.locate(&batch.ids), vec![0; batch.tokens()]);
-        let mut parts = vec![(&tokens.table, rows.as_slice())];
+            None => None,
+        };
+        let types = match &names.token_types {
+            Some(name) => Some(Gathered::new(device, checkpoint, name, 0..=0, 1).await?),
+            None => None,
+        };
+        let norm = match &names.norm {
+            Some(norm) => Some(DeviceNorm::read(device, checkpoint, norm, architecture.norm_eps).await?),
+            None => None,
+        };
+        Ok(Self { tokens, positions, types, norm })
+    }
+
+    /// Hidden states below the first block, [tokens, hidden], of a batch that was among those.
+    pub async fn states(&self, device: &Device, batch: &Batch) -> Result<Tensor> {
+        let (rows, zeros) = (self.tokens.locate(&batch.ids), vec![0; batch.tokens()]);
+        let mut parts = vec![(&self.tokens.table, rows.as_slice())];
         let places;
-        if let Some((positions, first)) = &positions {
+        if let Some((positions, first)) = &self.positions {
             places = positions.locate(&batch.positions.iter().map(|position| position + first).collect::<Vec<_>>());
             parts.push((&positions.table, places.as_slice()));
         }
-        if let Some(types) = &types {
+        if let Some(types) = &self.types {
             parts.push((&types.table, zeros.as_slice()));
         }
         let sum = device.embed(&parts).await?;
-        states.push(match &norm {
-            Some(norm) => norm.apply(device, &sum).await?,
-            None => sum,
-        });
+        match &self.norm {
+            Some(norm) => norm.apply(device, &sum).await,
+            None => Ok(sum),
+        }
+    }
+}
+
+/// Hidden states below the first block, one tensor [tokens, hidden] a batch.
+pub async fn embed(device: &Device, checkpoint: &Checkpoint, architecture: &Architecture, batches: &[Batch]) -> Result<Vec<Tensor>> {
+    let embedding = Embedding::new(device, checkpoint, architecture, batches).await?;
+    let mut states = Vec::with_capacity(batches.len());
+    for batch in batches {
+        states.push(embedding.states(device, batch).await?);
     }
     Ok(states)
 }

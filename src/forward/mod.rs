@@ -1,5 +1,6 @@
 //! A transformer as operations on a device, one block at a time; statistics are taken between the steps of a block.
 
+mod ahead;
 mod batch;
 mod block;
 mod embed;
@@ -7,9 +8,10 @@ mod head;
 mod host;
 mod vocabulary;
 
+pub use ahead::each_layer;
 pub use batch::{Batch, batches};
 pub use block::{Block, DeviceLinear, DeviceNorm};
-pub use embed::embed;
+pub use embed::{Embedding, embed};
 pub use head::HeadWeights;
 pub use host::{HostLayer, HostLinear};
 pub use vocabulary::Decoder;

@@ -151,6 +151,18 @@ impl Prepared {
         })
     }
 
+    /// Tokens that will be run, roughly where they are not counted yet.
+    pub(super) fn tokens(&self) -> usize {
+        // An ordinary sentence.
+        const SENTENCE: usize = 32;
+        match self {
+            Self::Nothing => 0,
+            Self::Labelled(set) => SENTENCE * set.examples.len(),
+            Self::Lines(lines) => SENTENCE * lines.len(),
+            Self::Windows(windows) => windows.iter().map(Vec::len).sum(),
+        }
+    }
+
     pub(super) async fn run(
         &self,
         device: &Device,

@@ -4,11 +4,11 @@ use super::Model;
 use super::report::LayerOutcome;
 use crate::allocate::{LayerPlan, Plan, channels};
 use crate::base::{Error, Phase, Result, Run};
-use crate::calibrate::{Calibration, Moments, SiteStatistics, Statistics};
+use crate::calibrate::{Calibration, KeptMoments, Moments, SiteMoments, Statistics, Store, Stream};
 use crate::checkpoint::{Layout, Matrix, OutputTensor, Scratch, encode};
 use crate::device::{Activation, Device, Tensor};
 use crate::export::{export_layer, output_dtype};
-use crate::forward::{Block, DeviceLinear, HostLayer, HostLinear, embed};
+use crate::forward::{Block, DeviceLinear, HostLayer, HostLinear, each_layer};
 use crate::model::{Layer, Unit};
 use crate::recipe::Recipe;
 use crate::reconstruct::{Fit, Outcome, Problem, Problems, RepairOptions, repair_site};
@@ -23,6 +23,7 @@ pub(super) struct SecondPass<'a> {
     pub(super) recipe: &'a Recipe,
     pub(super) calibration: &'a Calibration,
     pub(super) statistics: &'a Statistics,
+    pub(super) store: &'a Store,
 }
 
 /// Changed tensors of the output, and what was done to each layer.
@@ -30,14 +31,14 @@ type Repaired = (Vec<OutputTensor>, Vec<LayerOutcome>);
 
 /// Sums that an error-aware problem is made of, over the fitted and the held-out batches.
 struct AwareSums {
-    inputs: SiteStatistics,
+    inputs: SiteMoments,
     cross: [Tensor; 2],
     outputs: [Moments; 2],
 }
 
 impl SecondPass<'_> {
     /// Repairs from the statistics of the dense model; no forward pass.
-    pub(super) async fn plain(&self, scratch: &mut dyn Scratch) -> Result<Repaired> {
+    pub(super) async fn plain(&self, scratch: &dyn Scratch) -> Result<Repaired> {
         let (mut changed, mut outcomes) = (Vec::new(), Vec::new());
         for (index, layer) in self.model.architecture.layers.iter().enumerate() {
             self.report(index, 0, 1);
@@ -63,16 +64,15 @@ impl SecondPass<'_> {
 
     /// Repairs along the pruned model: inputs are the student's, targets are the dense model's outputs plus what the residual
     /// stream has drifted (methods reference, section 0.7).
-    pub(super) async fn aware(&self, scratch: &mut dyn Scratch) -> Result<Repaired> {
+    pub(super) async fn aware(&self, scratch: &dyn Scratch) -> Result<Repaired> {
         let (device, model) = (self.device, self.model);
         let (mut changed, mut outcomes) = (Vec::new(), Vec::new());
         let batches = &self.calibration.batches;
-        let mut dense_states = embed(device, &model.checkpoint, &model.architecture, batches).await?;
+        let mut dense_states = Stream::embed(device, self.store, &model.checkpoint, &model.architecture, batches).await?;
         let mut states = dense_states.clone();
-        for (index, layer) in model.architecture.layers.iter().enumerate() {
+        each_layer(&model.checkpoint, &model.architecture, async |index, layer, host| {
             let kept = &self.plan.layers[index];
             let mut outcome = LayerOutcome::new(layer, kept);
-            let host = HostLayer::read(&model.checkpoint, layer).await?;
             let mut pruned = self.pruned(layer, kept, &host)?;
             let dense = Block::upload(device, &model.checkpoint, &model.architecture, layer, &host).await?;
             let mut student = Block::upload(device, &model.checkpoint, &model.architecture, layer, &pruned).await?;
@@ -80,50 +80,45 @@ impl SecondPass<'_> {
                 let removes = kept.kept(unit).len() < layer.units(unit);
                 let width = kept.kept(unit).len() * layer.unit_size(unit);
                 let mut sums = if removes { Some(AwareSums::new(device, width, model.architecture.hidden).await?) } else { None };
-                let bare = DeviceLinear { bias: None, ..DeviceLinear::upload(device, consumer(&host, unit)).await? };
+                let bare = DeviceLinear { weight: dense.consumer(unit).weight.clone(), bias: None };
                 for (number, batch) in batches.iter().enumerate() {
                     self.report(index, unit as usize * batches.len() + number, 2 * batches.len());
-                    let (x, y) = (&states[number], &dense_states[number]);
-                    let (inputs, dense_inputs) = match unit {
-                        Unit::Heads => (student.contexts(device, x, batch).await?, dense.contexts(device, y, batch).await?),
-                        Unit::Neurons => (student.neurons(device, x).await?, dense.neurons(device, y).await?),
-                    };
+                    let y = dense_states.get(device, self.store, number).await?;
+                    let dense_inputs = dense.consumed(device, unit, &y, batch).await?;
                     if let Some(sums) = &mut sums {
+                        let x = states.get(device, self.store, number).await?;
+                        let inputs = student.consumed(device, unit, &x, batch).await?;
                         // Without the bias: the problem is about weights, and the bias is added to what the fit shifts.
                         let given = bare.apply(device, &dense_inputs, Activation::Identity).await?;
-                        let drift = device.add(y, x, -1.0).await?;
+                        let drift = device.add(&y, &x, -1.0).await?;
                         let wanted = device.add(&given, &drift, 1.0).await?;
                         sums.add(device, &inputs, &wanted, number < self.calibration.fitted).await?;
                     }
-                    dense_states[number] = advance(device, &dense, unit, y, &dense_inputs).await?;
+                    let above = dense.advance(device, unit, &y, &dense_inputs).await?;
+                    dense_states.set(device, self.store, number, above).await?;
                 }
                 if let Some(sums) = sums {
                     let problems = sums.problems(device, self.affine(unit, consumer(&host, unit))).await?;
                     let (linear, done) = self.repair(consumer(&host, unit), consumer(&pruned, unit), Some(&problems)).await?;
-                    let uploaded = DeviceLinear::upload(device, &linear).await?;
-                    match unit {
-                        Unit::Heads => student.set_attention_output(uploaded),
-                        Unit::Neurons => student.set_ffn_output(uploaded),
-                    }
+                    student.set_consumer(unit, DeviceLinear::upload(device, &linear).await?);
                     *consumer_mut(&mut pruned, unit) = linear;
                     outcome.set(unit, done);
                 }
                 // With the repaired consumer: the next step sees what will be written.
                 for (number, batch) in batches.iter().enumerate() {
-                    let x = &states[number];
-                    let inputs = match unit {
-                        Unit::Heads => student.contexts(device, x, batch).await?,
-                        Unit::Neurons => student.neurons(device, x).await?,
-                    };
-                    states[number] = advance(device, &student, unit, x, &inputs).await?;
+                    let x = states.get(device, self.store, number).await?;
+                    let inputs = student.consumed(device, unit, &x, batch).await?;
+                    let above = student.advance(device, unit, &x, &inputs).await?;
+                    states.set(device, self.store, number, above).await?;
                 }
             }
             if outcome.removes() {
                 changed.extend(self.export(index, kept, pruned, scratch).await?);
             }
             outcomes.push(outcome);
-            device.finish().await?;
-        }
+            device.finish().await
+        })
+        .await?;
         Ok((changed, outcomes))
     }
 
@@ -144,24 +139,26 @@ impl SecondPass<'_> {
         self.run.report(Phase::Reconstruct, Some(layer), depth, share);
     }
 
-    /// The plain problem of one consumer on the fitted, the held-out and all tokens; `None` where there are no statistics.
-    async fn plain_problems(&self, index: usize, layer: &Layer, unit: Unit, dense: &HostLayer, kept: &LayerPlan) -> Result<Option<Three>> {
+    /// The plain problem of one consumer on the fitted and the held-out tokens; `None` where there are no statistics.
+    async fn plain_problems(&self, index: usize, layer: &Layer, unit: Unit, dense: &HostLayer, kept: &LayerPlan) -> Result<Option<Two>> {
+        let (device, store) = (self.device, self.store);
         let Some(site) = self.statistics.site(index, unit) else { return Ok(None) };
         let matrix = &consumer(dense, unit).weight;
-        let weight = self.device.upload(matrix.inputs(), matrix.outputs(), &matrix.to_f32_inputs_major()?).await?;
+        let weight = device.upload(matrix.inputs(), matrix.outputs(), &matrix.to_f32_inputs_major()?).await?;
         let kept = channels(kept.kept(unit), layer.unit_size(unit));
         let affine = self.affine(unit, consumer(dense, unit));
-        let fit = Problem::plain(self.device, &site.fit, &weight, &kept, affine).await?;
-        if site.held_out.count == 0.0 {
-            return Ok(Some(Three { all: fit.clone(), fit, held_out: None }));
-        }
-        let held_out = Problem::plain(self.device, &site.held_out, &weight, &kept, affine).await?;
-        let all = Problem::plain(self.device, &site.fit.merge(self.device, &site.held_out).await?, &weight, &kept, affine).await?;
-        Ok(Some(Three { fit, held_out: Some(held_out), all }))
+        // One Gram matrix at a time: they are the largest things that there are.
+        let problem = async |moments: &KeptMoments| {
+            let gram = moments.gram(device, store).await?;
+            Problem::plain(device, &moments.sums, gram.as_ref(), &weight, &kept, affine).await
+        };
+        let fit = problem(&site.fit).await?;
+        let held_out = if site.held_out.sums.count > 0.0 { Some(problem(&site.held_out).await?) } else { None };
+        Ok(Some(Two { fit, held_out }))
     }
 
     /// The repaired consumer, in the dtype that will be written.
-    async fn repair(&self, dense: &HostLinear, truncated: &HostLinear, problems: Option<&Three>) -> Result<(HostLinear, Outcome)> {
+    async fn repair(&self, dense: &HostLinear, truncated: &HostLinear, problems: Option<&Two>) -> Result<(HostLinear, Outcome)> {
         let device = self.device;
         let dtype = output_dtype(&self.recipe.output, truncated.weight.dtype);
         let Some(problems) = problems else {
@@ -204,7 +201,7 @@ impl SecondPass<'_> {
         Ok((HostLinear { weight: matrix, bias }, outcome))
     }
 
-    async fn export(&self, index: usize, kept: &LayerPlan, pruned: HostLayer, scratch: &mut dyn Scratch) -> Result<Vec<OutputTensor>> {
+    async fn export(&self, index: usize, kept: &LayerPlan, pruned: HostLayer, scratch: &dyn Scratch) -> Result<Vec<OutputTensor>> {
         export_layer(&self.model.architecture, index, kept, &pruned, &self.recipe.output, scratch).await
     }
 }
@@ -214,25 +211,22 @@ fn shifted(dense: &HostLinear, fit: &Fit) -> Result<Vec<f32>> {
     Ok(dense.bias_values()?.iter().zip(&fit.shift).map(|(bias, shift)| (f64::from(*bias) + shift) as f32).collect())
 }
 
-/// One problem on three sets of tokens.
-struct Three {
+/// One problem on two sets of tokens.
+struct Two {
     fit: Problem,
     held_out: Option<Problem>,
-    all: Problem,
 }
 
-impl Three {
+impl Two {
     fn view(&self) -> Problems<'_> {
-        Problems { fit: &self.fit, held_out: self.held_out.as_ref(), all: &self.all }
+        Problems { fit: &self.fit, held_out: self.held_out.as_ref() }
     }
 }
 
 impl AwareSums {
     async fn new(device: &Device, inputs: usize, outputs: usize) -> Result<Self> {
-        let fit = Moments::new(device, inputs, true).await?;
-        let held_out = Moments::new(device, inputs, true).await?;
         Ok(Self {
-            inputs: SiteStatistics { fit, held_out },
+            inputs: SiteMoments::new(device, inputs, true).await?,
             cross: [device.zeros(inputs, outputs).await?, device.zeros(inputs, outputs).await?],
             outputs: [Moments::new(device, outputs, false).await?, Moments::new(device, outputs, false).await?],
         })
@@ -245,33 +239,16 @@ impl AwareSums {
         device.cross_gram(inputs, wanted, &self.cross[set]).await
     }
 
-    async fn problems(self, device: &Device, affine: bool) -> Result<Three> {
-        let SiteStatistics { fit, held_out } = &self.inputs;
+    async fn problems(self, device: &Device, affine: bool) -> Result<Two> {
+        let SiteMoments { fit, held_out } = &self.inputs;
         let [cross, held_cross] = &self.cross;
         let [outputs, held_outputs] = &self.outputs;
         let problem = Problem::aware(device, fit, cross, outputs, affine).await?;
-        if held_out.count == 0.0 {
-            return Ok(Three { all: problem.clone(), fit: problem, held_out: None });
-        }
-        let check = Problem::aware(device, held_out, held_cross, held_outputs, affine).await?;
-        let inputs = fit.merge(device, held_out).await?;
-        let outputs = outputs.merge(device, held_outputs).await?;
-        let all = Problem::aware(device, &inputs, &device.add(cross, held_cross, 1.0).await?, &outputs, affine).await?;
-        Ok(Three { fit: problem, held_out: Some(check), all })
-    }
-}
-
-/// The residual stream after the sublayer of `unit`, given the input of its consumer.
-async fn advance(device: &Device, block: &Block, unit: Unit, x: &Tensor, inputs: &Tensor) -> Result<Tensor> {
-    match unit {
-        Unit::Heads => {
-            let projected = block.project_contexts(device, inputs).await?;
-            block.join_attention(device, x, &projected).await
-        }
-        Unit::Neurons => {
-            let projected = block.project_neurons(device, inputs).await?;
-            block.join_ffn(device, x, &projected).await
-        }
+        let check = match held_out.count > 0.0 {
+            true => Some(Problem::aware(device, held_out, held_cross, held_outputs, affine).await?),
+            false => None,
+        };
+        Ok(Two { fit: problem, held_out: check })
     }
 }
 

@@ -3,6 +3,8 @@
 use super::evaluation::Measure;
 use super::model::Model;
 use crate::allocate::{CloseCall, LayerPlan, Plan};
+use crate::base::heap_bytes;
+use crate::calibrate::Tiers;
 use crate::device::{Device, DeviceInfo};
 use crate::evaluate::Size;
 use crate::export::Card;
@@ -48,8 +50,22 @@ pub struct Report {
     pub notes: Vec<String>,
     /// Wall time of each phase.
     pub seconds: Seconds,
-    /// Most bytes of tensors on the device at any one time.
-    pub peak_device_bytes: u64,
+    /// Memory, from the run's own ledgers.
+    pub memory: MemoryUse,
+}
+
+/// Most bytes that were held at any one time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct MemoryUse {
+    /// Tensors and weights on the device.
+    pub device: u64,
+    /// What was allowed there.
+    pub budget: u64,
+    /// Statistics and hidden states between steps, by where they were kept; those on the device count there too.
+    pub kept: Tiers,
+    /// The WebAssembly heap, which never shrinks; absent natively.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub heap: Option<u64>,
 }
 
 /// Where each step ran.
@@ -149,6 +165,7 @@ pub(super) struct Findings {
     pub(super) calibration: Option<CalibrationUsed>,
     pub(super) layers: Vec<LayerOutcome>,
     pub(super) close_calls: Vec<CloseCall>,
+    pub(super) kept: Tiers,
     pub(super) quality_before: Option<Measure>,
     pub(super) quality_after: Option<Measure>,
     pub(super) seconds: Seconds,
@@ -156,7 +173,7 @@ pub(super) struct Findings {
 
 impl Report {
     pub(super) fn new(device: &Device, model: &Model, recipe: &Recipe, plan: &Plan, findings: Findings) -> Self {
-        let Findings { sizes: Sizes { before, after }, calibration, layers, close_calls, quality_before, quality_after, seconds } =
+        let Findings { sizes: Sizes { before, after }, calibration, layers, close_calls, kept, quality_before, quality_after, seconds } =
             findings;
         let share = |before: f64, after: f64| if before > 0.0 { 1.0 - after / before } else { 0.0 };
         let asked = match &recipe.method {
@@ -195,7 +212,7 @@ impl Report {
             close_calls,
             notes,
             seconds,
-            peak_device_bytes: device.ledger().peak(),
+            memory: MemoryUse { device: device.ledger().peak(), budget: device.budget(), kept, heap: heap_bytes() },
         }
     }
 }

@@ -33,7 +33,7 @@ pub struct Outcome {
 const LADDER: [f64; 3] = [1.0, 10.0, 100.0];
 
 /// Repairs one consumer. A repair is tried on `fit` and checked on `held_out`: it must do no worse there than the repairs
-/// weaker than it. The one that is taken is fitted again on `all`. `accept` refuses weights that cannot be written.
+/// weaker than it. The one that is taken is fitted again on both. `accept` refuses weights that cannot be written.
 pub async fn repair_site(
     device: &Device,
     wanted: &'static dyn Repair,
@@ -50,6 +50,7 @@ pub async fn repair_site(
     }
     let error_without = weaker[0];
     let mut reason = None;
+    let mut all = All { problems, made: None };
     for level in (1..=strongest).rev() {
         let repair = REPAIRS[level];
         let bar = weaker[..level].iter().flatten().copied().reduce(f64::min);
@@ -65,7 +66,7 @@ pub async fn repair_site(
                 reason.get_or_insert_with(|| format!("{} raised the error on held-out tokens", repair.name()));
                 continue;
             }
-            let found = repair.solve(device, problems.all, truncated, options).await?;
+            let found = repair.solve(device, all.get(device).await?, truncated, options).await?;
             if found.smallest_pivot.is_some_and(|pivot| pivot <= 0.0) {
                 reason.get_or_insert_with(|| format!("the matrix of {} is not positive definite", repair.name()));
                 continue;
@@ -74,12 +75,12 @@ pub async fn repair_site(
                 reason.get_or_insert_with(|| format!("{} gave weights that the output dtype cannot hold", repair.name()));
                 continue;
             }
-            let outcome = outcome(repair, wanted, reason, &found, problems.all, error_without, error_with);
+            let outcome = outcome(repair, wanted, reason, &found, all.get(device).await?, error_without, error_with);
             return Ok((found, outcome));
         }
     }
-    let truncation = REPAIRS[0].solve(device, problems.all, truncated, options).await?;
-    let outcome = outcome(REPAIRS[0], wanted, reason, &truncation, problems.all, error_without, error_without);
+    let truncation = REPAIRS[0].solve(device, problems.fit, truncated, options).await?;
+    let outcome = outcome(REPAIRS[0], wanted, reason, &truncation, problems.fit, error_without, error_without);
     Ok((truncation, outcome))
 }
 
@@ -96,15 +97,29 @@ async fn held_out_error(
     held_out.error(device, &trial).await
 }
 
-/// The same problem on three sets of tokens.
+/// The same problem on two sets of tokens.
 #[derive(Debug, Clone, Copy)]
 pub struct Problems<'a> {
     /// Tokens to fit trials on.
     pub fit: &'a Problem,
     /// Tokens to check trials on; absent where the calibration set is too small to spare any.
     pub held_out: Option<&'a Problem>,
-    /// Both together, for the final fit.
-    pub all: &'a Problem,
+}
+
+/// The problem on both sets, which is made when it is first asked for: it is as large as each of them.
+struct All<'a> {
+    problems: Problems<'a>,
+    made: Option<Problem>,
+}
+
+impl All<'_> {
+    async fn get(&mut self, device: &Device) -> Result<&Problem> {
+        let Some(held_out) = self.problems.held_out else { return Ok(self.problems.fit) };
+        if self.made.is_none() {
+            self.made = Some(self.problems.fit.plus(device, held_out).await?);
+        }
+        Ok(self.made.as_ref().unwrap_or(self.problems.fit))
+    }
 }
 
 fn outcome(

@@ -35,14 +35,21 @@ pub struct Fit {
 }
 
 impl Problem {
-    /// Plain: the consumer should give on the kept inputs what the dense consumer `weight`, [n, d], gives on all n inputs.
-    pub async fn plain(device: &Device, moments: &Moments, weight: &Tensor, kept: &[u32], affine: bool) -> Result<Self> {
-        let all = moments.read_sums(device).await?;
+    /// Plain: the consumer should give on the kept inputs what the dense consumer `weight`, [n, d], gives on all n inputs,
+    /// of which `all` and `gram`, [n, n], are the sums.
+    pub async fn plain(
+        device: &Device,
+        all: &HostSums,
+        gram: Option<&Tensor>,
+        weight: &Tensor,
+        kept: &[u32],
+        affine: bool,
+    ) -> Result<Self> {
         let pick = |values: &[f64]| kept.iter().map(|&i| values[i as usize]).collect();
         let x = HostSums { count: all.count, sums: pick(&all.sums), squares: pick(&all.squares) };
-        let sums = device.select(&moments.sums, Some(&[0]), None).await?;
+        let sums = device.upload(1, all.sums.len(), &narrow(&all.sums)).await?;
         let y_sums = wide(&device.read(&device.matmul(&sums, Op::N, weight, Op::N).await?).await?);
-        let (gram, cross, y_square) = match &moments.gram {
+        let (gram, cross, y_square) = match gram {
             Some(gram) => {
                 let all_cross = device.matmul(gram, Op::N, weight, Op::N).await?;
                 let y_square = device.dot(&all_cross, weight).await?;
@@ -60,6 +67,23 @@ impl Problem {
         let y = outputs.read_sums(device).await?;
         let y_square = Some(y.squares.iter().sum());
         Ok(Self { count: x.count, affine, gram: inputs.gram.clone(), cross: Some(cross.clone()), x, y_sums: y.sums, y_square })
+    }
+
+    /// The same problem over the tokens of both.
+    pub async fn plus(&self, device: &Device, other: &Self) -> Result<Self> {
+        let sum = async |a: &Option<Tensor>, b: &Option<Tensor>| match (a, b) {
+            (Some(a), Some(b)) => device.add(a, b, 1.0).await.map(Some),
+            _ => Ok(None),
+        };
+        Ok(Self {
+            count: self.count + other.count,
+            affine: self.affine,
+            gram: sum(&self.gram, &other.gram).await?,
+            cross: sum(&self.cross, &other.cross).await?,
+            x: self.x.clone().merged(&other.x),
+            y_sums: self.y_sums.iter().zip(&other.y_sums).map(|(a, b)| a + b).collect(),
+            y_square: self.y_square.zip(other.y_square).map(|(a, b)| a + b),
+        })
     }
 
     /// Number of outputs.

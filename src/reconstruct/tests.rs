@@ -1,6 +1,6 @@
 //! Repairs against plain f64 least squares, and the choice between them.
 
-use super::{Outcome, Problem, Problems, RepairOptions, repair, repair_site};
+use super::{Fit, Outcome, Problem, Problems, RepairOptions, repair, repair_site};
 use crate::base::{CancelToken, Random};
 use crate::calibrate::Moments;
 use crate::device::cpu::Cpu;
@@ -42,7 +42,8 @@ fn data(tokens: usize, inputs: usize, outputs: usize, seed: u64) -> Data {
 
 impl Data {
     fn problem(&self, kept: &[u32]) -> Problem {
-        block_on(Problem::plain(&self.device, &self.moments, &self.dense, kept, true)).unwrap()
+        let sums = block_on(self.moments.read_sums(&self.device)).unwrap();
+        block_on(Problem::plain(&self.device, &sums, self.moments.gram.as_ref(), &self.dense, kept, true)).unwrap()
     }
 
     fn truncated(&self, kept: &[u32]) -> Tensor {
@@ -118,10 +119,30 @@ proptest! {
     }
 }
 
+/// Problems of two sets of tokens add up to the problem of all of them. Tolerance: f32 sums in another order.
+#[test]
+fn problems_add_up() {
+    let (a, mut b) = (data(150, 8, 3, 5), data(90, 8, 3, 6));
+    (b.dense, b.weight) = (a.dense.clone(), a.weight.clone());
+    let mut both = data(150, 8, 3, 5);
+    let more = block_on(both.device.upload(90, 8, &b.x)).unwrap();
+    block_on(both.moments.add(&both.device, &more)).unwrap();
+    let kept = [0, 3, 4, 6];
+    let (sum, whole) = (block_on(a.problem(&kept).plus(&a.device, &b.problem(&kept))).unwrap(), both.problem(&kept));
+    let options = RepairOptions { ridge: 0.01 };
+    let solve = |problem: &Problem| block_on(repair("liar").unwrap().solve(&a.device, problem, &a.truncated(&kept), options)).unwrap();
+    let (from_sum, from_whole) = (solve(&sum), solve(&whole));
+    let read = |fit: &Fit| block_on(a.device.read(&fit.weight)).unwrap();
+    for (s, w) in read(&from_sum).iter().zip(read(&from_whole)) {
+        assert!((s - w).abs() < 1e-5, "{s} {w}");
+    }
+    assert!((sum.count() - 240.0).abs() < 1e-9 && (from_sum.damping / from_whole.damping - 1.0).abs() < 1e-5);
+}
+
 /// Runs the choice with everything fitted on `fit` and checked on `held_out`.
 fn choose(fit: &Data, held_out: &Data, kept: &[u32], accept: bool) -> Outcome {
     let (on_fit, on_held_out) = (fit.problem(kept), held_out.problem(kept));
-    let problems = Problems { fit: &on_fit, held_out: Some(&on_held_out), all: &on_fit };
+    let problems = Problems { fit: &on_fit, held_out: Some(&on_held_out) };
     let truncated = fit.truncated(kept);
     let options = RepairOptions { ridge: 1e-6 };
     block_on(repair_site(&fit.device, repair("liar").unwrap(), problems, &truncated, options, async |_| Ok(accept))).unwrap().1

@@ -27,7 +27,7 @@ impl Criterion for Flap {
     fn score<'a>(&'a self, site: &'a Site<'a>) -> LocalFuture<'a, Result<Scores>> {
         Box::pin(async move {
             let statistics = site.statistics.ok_or_else(|| Error::internal("FLAP without statistics"))?;
-            let sums = statistics.read_sums(site.device).await?;
+            let sums = statistics.sums();
             let weights = site.consumer_squares()?;
             let channels: Vec<f64> = sums.variances().iter().zip(weights).map(|(variance, weight)| variance * weight).collect();
             Ok(Scores::Independent(site.by_unit(&channels)))

@@ -1,18 +1,18 @@
 //! Scratch in one temporary file.
 
 use super::Scratch;
+use super::space::Space;
 use crate::base::{Error, LocalFuture, Result};
 use crate::checkpoint::file::read_exactly;
 use crate::checkpoint::source::{ByteSource, Source, check_range};
 use std::any::Any;
-use std::cell::Cell;
 use std::fs::File;
 use std::io::{ErrorKind, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-/// One temporary file that all changed tensors share. It goes away with the scratch and the last of its sources; where
+/// One temporary file that everything that is kept shares. It goes away with the scratch and the last of its sources; where
 /// the system allows, its name goes away at once, so that even a killed process leaves nothing.
 pub struct FileScratch {
     kept: Rc<Kept>,
@@ -22,7 +22,7 @@ struct Kept {
     file: File,
     path: PathBuf,
     named: bool,
-    len: Cell<u64>,
+    space: Space,
 }
 
 impl FileScratch {
@@ -36,7 +36,7 @@ impl FileScratch {
             match File::options().read(true).write(true).create_new(true).open(&path) {
                 Ok(file) => {
                     let named = !cfg!(unix) || std::fs::remove_file(&path).is_err();
-                    return Ok(Self { kept: Rc::new(Kept { file, path, named, len: Cell::new(0) }) });
+                    return Ok(Self { kept: Rc::new(Kept { file, path, named, space: Space::default() }) });
                 }
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 Err(error) => {
@@ -51,22 +51,21 @@ impl FileScratch {
     }
 
     fn append(&self, name: &str, bytes: &[u8]) -> Result<Source> {
-        let start = self.kept.len.get();
+        let range = self.kept.space.take(bytes.len() as u64);
         let mut file = &self.kept.file;
-        file.seek(SeekFrom::Start(start)).and_then(|_| file.write_all(bytes)).map_err(|error| {
+        file.seek(SeekFrom::Start(range.start)).and_then(|_| file.write_all(bytes)).map_err(|error| {
             Error::io(format!(
-                "{} bytes of the changed tensor {name} cannot be written to scratch in {} ({error}); free some space on that disk.",
+                "{} bytes of {name} cannot be written to scratch in {} ({error}); free some space on that disk.",
                 bytes.len(),
                 self.kept.path.parent().unwrap_or(&self.kept.path).display()
             ))
         })?;
-        self.kept.len.set(start + bytes.len() as u64);
-        Ok(Rc::new(Piece { name: name.to_owned(), kept: self.kept.clone(), range: start..self.kept.len.get() }))
+        Ok(Rc::new(Piece { name: name.to_owned(), kept: self.kept.clone(), range }))
     }
 }
 
 impl Scratch for FileScratch {
-    fn put(&mut self, name: &str, bytes: Vec<u8>) -> LocalFuture<'_, Result<Source>> {
+    fn put(&self, name: &str, bytes: Vec<u8>) -> LocalFuture<'_, Result<Source>> {
         let name = name.to_owned();
         Box::pin(async move { self.append(&name, &bytes) })
     }
@@ -78,6 +77,12 @@ impl Drop for Kept {
             // Nobody is left to be told if this fails.
             let _ = std::fs::remove_file(&self.path);
         }
+    }
+}
+
+impl Drop for Piece {
+    fn drop(&mut self) {
+        self.kept.space.give(&self.range);
     }
 }
 
@@ -121,8 +126,8 @@ mod tests {
     #[test]
     fn pieces_outlive_the_scratch_and_leave_nothing() {
         let folder = tempfile::tempdir().unwrap();
-        let mut scratch = FileScratch::new(folder.path()).unwrap();
-        let mut other = FileScratch::new(folder.path()).unwrap();
+        let scratch = FileScratch::new(folder.path()).unwrap();
+        let other = FileScratch::new(folder.path()).unwrap();
         let a = block_on(scratch.put("a", vec![1, 2, 3])).unwrap();
         let x = block_on(other.put("x", vec![9])).unwrap();
         let b = block_on(scratch.put("b", vec![4, 5])).unwrap();

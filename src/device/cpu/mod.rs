@@ -13,12 +13,13 @@ mod tests;
 
 use super::budget;
 use super::ledger::{Entry, Ledger};
-use super::tensor::{Data, WeightData};
+use super::tensor::{Data, WeightData, steps};
 use super::{DeviceInfo, Tensor, Weight};
 use crate::base::{CancelToken, Error, Instant, Pacer, Result};
 use crate::checkpoint::{Layout, Matrix, decode};
 use candle_core::Device::Cpu as Host;
 use std::cell::RefCell;
+use std::ops::Range;
 use std::rc::Rc;
 
 /// Floating-point operations in one slice of work: about 30 ms in wasm, at the 13 to 35 GFLOP/s measured there.
@@ -145,6 +146,28 @@ impl Cpu {
     pub async fn read(&self, tensor: &Tensor) -> Result<Vec<f32>> {
         self.pace().await?;
         tensor.cpu()?.values()
+    }
+
+    /// See [`super::Device::read_rows`].
+    pub async fn read_rows(&self, tensor: &Tensor, rows: Range<usize>) -> Result<Vec<f32>> {
+        self.pace().await?;
+        Ok(tensor.cpu()?.get().narrow(0, rows.start, rows.len())?.flatten_all()?.to_vec1()?)
+    }
+
+    /// See [`super::Device::upload_by`].
+    pub async fn upload_by(
+        &self,
+        rows: usize,
+        cols: usize,
+        step: usize,
+        next: &mut impl AsyncFnMut(Range<usize>) -> Result<Vec<f32>>,
+    ) -> Result<Tensor> {
+        let mut values = Vec::with_capacity(rows * cols);
+        for piece in steps(rows, step) {
+            self.pace().await?;
+            values.extend(next(piece).await?);
+        }
+        self.tensor_of(rows, cols, values)
     }
 
     /// See [`super::Device::finish`].

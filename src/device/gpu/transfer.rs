@@ -4,8 +4,9 @@ use super::Gpu;
 use super::pool::{Buffer, Fill, bytes_of};
 use crate::base::{Error, Result};
 use crate::device::Tensor;
-use crate::device::tensor::Data;
+use crate::device::tensor::{Data, steps};
 use futures_channel::oneshot;
+use std::ops::Range;
 
 /// Bytes that are written or read back at once; the staging copies need no more memory than this.
 const PIECE: usize = 32 << 20;
@@ -18,6 +19,25 @@ impl Gpu {
         }
         let buffer = self.context.pool.take(bytes_of(rows, cols)?, Fill::Write)?;
         self.write(&buffer, bytemuck::cast_slice(values)).await?;
+        Ok(Tensor { rows, cols, data: Data::Gpu(buffer) })
+    }
+
+    /// See [`super::super::Device::upload_by`].
+    pub async fn upload_by(
+        &self,
+        rows: usize,
+        cols: usize,
+        step: usize,
+        next: &mut impl AsyncFnMut(Range<usize>) -> Result<Vec<f32>>,
+    ) -> Result<Tensor> {
+        let buffer = self.context.pool.take(bytes_of(rows, cols)?, Fill::Write)?;
+        for piece in steps(rows, step) {
+            let values = next(piece.clone()).await?;
+            if values.len() != piece.len() * cols {
+                return Err(Error::internal(format_args!("{} values for rows {piece:?} of {cols}", values.len())));
+            }
+            self.write_at(&buffer, (piece.start * cols * 4) as u64, bytemuck::cast_slice(&values)).await?;
+        }
         Ok(Tensor { rows, cols, data: Data::Gpu(buffer) })
     }
 
@@ -38,9 +58,14 @@ impl Gpu {
 
     /// Writes `bytes` to the front of a buffer that was taken with [`Fill::Write`].
     pub(super) async fn write(&self, buffer: &Buffer, bytes: &[u8]) -> Result<()> {
+        self.write_at(buffer, 0, bytes).await
+    }
+
+    /// Writes `bytes` from an offset on, a multiple of 4.
+    async fn write_at(&self, buffer: &Buffer, start: u64, bytes: &[u8]) -> Result<()> {
         let raw = buffer.raw()?;
         for (index, piece) in bytes.chunks(PIECE).enumerate() {
-            let offset = (index * PIECE) as u64;
+            let offset = start + (index * PIECE) as u64;
             let whole = piece.len() / 4 * 4;
             if whole > 0 {
                 self.context.queue.write_buffer(raw, offset, &piece[..whole]);
@@ -60,11 +85,18 @@ impl Gpu {
     /// See [`super::super::Device::read`].
     pub async fn read(&self, tensor: &Tensor) -> Result<Vec<f32>> {
         let mut values = vec![0f32; tensor.rows * tensor.cols];
-        self.read_into(tensor.gpu()?, bytemuck::cast_slice_mut(&mut values)).await?;
+        self.read_into(tensor.gpu()?, 0, bytemuck::cast_slice_mut(&mut values)).await?;
         Ok(values)
     }
 
-    async fn read_into(&self, buffer: &Buffer, bytes: &mut [u8]) -> Result<()> {
+    /// See [`super::super::Device::read_rows`].
+    pub async fn read_rows(&self, tensor: &Tensor, rows: Range<usize>) -> Result<Vec<f32>> {
+        let mut values = vec![0f32; rows.len() * tensor.cols];
+        self.read_into(tensor.gpu()?, (rows.start * tensor.cols * 4) as u64, bytemuck::cast_slice_mut(&mut values)).await?;
+        Ok(values)
+    }
+
+    async fn read_into(&self, buffer: &Buffer, start: u64, bytes: &mut [u8]) -> Result<()> {
         for (index, piece) in bytes.chunks_mut(PIECE).enumerate() {
             let size = piece.len() as u64;
             let staging = self.context.device.create_buffer(&wgpu::BufferDescriptor {
@@ -73,7 +105,7 @@ impl Gpu {
                 usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
                 mapped_at_creation: false,
             });
-            self.record_copy(buffer.raw()?, (index * PIECE) as u64, &staging, 0, size);
+            self.record_copy(buffer.raw()?, start + (index * PIECE) as u64, &staging, 0, size);
             let result = self.map(&staging, piece).await;
             staging.destroy();
             result?;

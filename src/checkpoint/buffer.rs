@@ -1,0 +1,52 @@
+//! Scratch in memory of the browser outside of the wasm heap, which is small and never gives anything back.
+
+use super::scratch::Scratch;
+use super::source::{ByteSource, Source, check_range};
+use crate::base::{Error, LocalFuture, Result};
+use js_sys::Uint8Array;
+use std::any::Any;
+use std::ops::Range;
+use std::rc::Rc;
+
+/// Scratch as one array buffer a piece.
+#[derive(Default)]
+pub struct BufferScratch;
+
+struct Buffer {
+    name: String,
+    bytes: Uint8Array,
+}
+
+impl Scratch for BufferScratch {
+    fn put(&self, name: &str, bytes: Vec<u8>) -> LocalFuture<'_, Result<Source>> {
+        let name = name.to_owned();
+        Box::pin(async move {
+            let buffer = Uint8Array::new_from_slice(&bytes);
+            if buffer.length() as usize != bytes.len() {
+                return Err(Error::memory(format!("The browser has no memory left for {name}; close other tabs and try again.")));
+            }
+            Ok(Rc::new(Buffer { name, bytes: buffer }) as Source)
+        })
+    }
+}
+
+impl ByteSource for Buffer {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn len(&self) -> u64 {
+        u64::from(self.bytes.length())
+    }
+
+    fn read(&self, range: Range<u64>) -> LocalFuture<'_, Result<Vec<u8>>> {
+        Box::pin(async move {
+            check_range(&self.name, self.len(), &range)?;
+            Ok(self.bytes.subarray(range.start as u32, range.end as u32).to_vec())
+        })
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}

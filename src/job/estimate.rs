@@ -1,0 +1,246 @@
+//! What a run will need, before it starts: memory by place, operations, time.
+
+use super::Model;
+use crate::base::{Error, Result};
+use crate::calibrate::{Needs, Shelves, Tiers};
+use crate::device::Device;
+use crate::evaluate::batch_tokens;
+use crate::model::{Architecture, Layer, Unit};
+use crate::recipe::{Method, Recipe};
+use serde::Serialize;
+
+/// What a run needs on the device beside what it keeps, in bytes; and what it would like to keep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Memory {
+    /// Most bytes that one step works in: a layer's weights, a batch's activations, sums and systems.
+    pub(super) working: u64,
+    /// Hidden states between layers.
+    pub(super) states: u64,
+    /// Gram matrices that wait for the repair.
+    pub(super) grams: u64,
+}
+
+/// Idle buffers that a GPU device keeps for reuse.
+const IDLE: u64 = 256 << 20;
+
+/// A run as it is to be estimated.
+pub(super) struct Task<'a> {
+    pub(super) device: &'a Device,
+    pub(super) model: &'a Model,
+    pub(super) recipe: &'a Recipe,
+    pub(super) needs: Needs,
+    pub(super) aware: bool,
+    /// Calibration tokens.
+    pub(super) tokens: usize,
+    /// Tokens of the longest calibration sequence.
+    pub(super) length: usize,
+    /// Tokens that the model is compared on.
+    pub(super) evaluated: usize,
+}
+
+impl Task<'_> {
+    fn architecture(&self) -> &Architecture {
+        &self.model.architecture
+    }
+
+    /// Bytes of a weight on the device: the CPU unpacks to f32.
+    fn weight_size(&self) -> f64 {
+        match self.device {
+            Device::Gpu(_) => self.model.checkpoint.total_bytes() as f64 / self.model.checkpoint.parameters().max(1) as f64,
+            Device::Cpu(_) => 4.0,
+        }
+    }
+
+    fn ratio(&self) -> f64 {
+        match &self.recipe.method {
+            Method::Structured(method) => method.ratio,
+            // A given plan may keep nearly all of a layer.
+            Method::Plan(_) => 0.0,
+        }
+    }
+
+    /// Memory of the whole run.
+    pub(super) fn memory(&self) -> Memory {
+        let architecture = self.architecture();
+        let hidden = architecture.hidden;
+        let batch = batch_tokens(self.device).min(self.tokens.max(self.evaluated)).max(1);
+        let streams = if self.aware { 2 } else { 1 };
+        let mut working = 0.0f64;
+        let mut grams = 0;
+        for layer in &architecture.layers {
+            let weights = layer.linear_parameters(layer.units(Unit::Heads), layer.neurons) as f64 * self.weight_size();
+            let activations = 4.0 * batch as f64 * widest(layer, hidden) as f64;
+            let sums: u64 = Unit::ALL.iter().map(|&unit| 2 * square(width(layer, unit))).sum();
+            let collected = if self.needs.gram { sums as f64 } else { 0.0 };
+            working = working.max(weights + activations + collected);
+            let repair = Unit::ALL.iter().map(|&unit| self.repair(layer, unit)).fold(0.0, f64::max);
+            let beside = if self.aware { 2.0 * (weights + activations) } else { 0.0 };
+            working = working.max(repair + beside);
+            grams += if self.needs.gram { sums } else { 0 };
+        }
+        // A tile of the vocabulary with the logits of a chunk of rows, for both models.
+        let tile = if self.evaluated > 0 { (8192 * hidden * 8 + 8192 * 1024 * 16) as f64 } else { 0.0 };
+        let idle = if matches!(self.device, Device::Gpu(_)) { IDLE } else { 0 };
+        let states = streams * self.tokens as u64 * hidden as u64 * 4;
+        Memory { working: working.max(tile) as u64 + idle, states, grams }
+    }
+
+    /// Bytes of the systems that a repair of one consumer sets up and solves (see `reconstruct`).
+    fn repair(&self, layer: &Layer, unit: Unit) -> f64 {
+        let repairs_by_gram = self.needs.gram || self.aware;
+        let (all, outputs) = (width(layer, unit) as f64, self.architecture().hidden as f64);
+        let kept = all * (1.0 - self.ratio());
+        let weight = 4.0 * all * outputs;
+        if !repairs_by_gram {
+            return 3.0 * weight;
+        }
+        // Gram of all inputs and its product with the weight, while the problem is set up; then fitted, held-out and joint
+        // problems, the system and its factor, right sides and solutions.
+        let setting_up = 4.0 * all * all + 2.0 * weight + 8.0 * (kept * kept + kept * outputs);
+        let wide = if matches!(self.device, Device::Cpu(_)) { 2.0 } else { 1.0 };
+        let solving = weight + 4.0 * ((4.0 + wide) * kept * kept + (9.0 + 2.0 * wide) * kept * outputs);
+        setting_up.max(solving)
+    }
+
+    /// Floating-point operations, by what is done.
+    pub(super) fn work(&self) -> Work {
+        let architecture = self.architecture();
+        let seen = if architecture.causal { self.length as f64 / 2.0 } else { self.length as f64 };
+        let contexts: usize = architecture.layers.iter().map(|layer| width(layer, Unit::Heads)).sum();
+        let forward = 2.0 * architecture.linear_parameters() as f64 + 4.0 * seen * contexts as f64;
+        let head = if architecture.causal { 2.0 * (architecture.vocabulary * architecture.hidden) as f64 } else { 0.0 };
+        let (mut gram, mut solve) = (0.0, 0.0);
+        for (layer, unit) in architecture.layers.iter().flat_map(|layer| Unit::ALL.map(|unit| (layer, unit))) {
+            let (all, outputs) = (width(layer, unit) as f64, architecture.hidden as f64);
+            let kept = all * (1.0 - self.ratio());
+            let by_gram = self.needs.gram || self.aware;
+            gram += self.tokens as f64 * if self.aware { kept * kept + 2.0 * kept * outputs } else { all * all };
+            // A trial and the final fit, each with its right side; the products that set the problems up.
+            let setting_up = if self.aware { 0.0 } else { 4.0 * all * all * outputs };
+            let system = kept.powi(3) / 3.0 + 6.0 * kept * kept * outputs;
+            solve += if by_gram { setting_up + 2.0 * system } else { 0.0 };
+        }
+        let gram = if self.needs.gram || self.aware { gram } else { 0.0 };
+        let passes = f64::from(u8::from(self.needs.statistics)) + if self.aware { 3.0 - 2.0 * self.ratio() } else { 0.0 };
+        let student = 1.0 - self.ratio();
+        Work {
+            calibrate: self.tokens as f64 * passes * forward + gram,
+            repair: solve,
+            // Before; after, with the dense model beside it for the divergence.
+            evaluate: self.evaluated as f64 * ((2.0 + student) * forward + 5.0 * head),
+        }
+    }
+}
+
+/// Floating-point operations of a run.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Work {
+    calibrate: f64,
+    repair: f64,
+    evaluate: f64,
+}
+
+/// What a run will need, as far as can be told before it starts.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Estimate {
+    /// Most bytes on the device, what is kept there included.
+    pub device_bytes: u64,
+    /// Bytes that may be used there.
+    pub budget_bytes: u64,
+    /// Statistics and hidden states, by where they will be kept.
+    pub kept: Tiers,
+    /// Floating-point operations.
+    pub flops: f64,
+    /// Speed of the device in a quick measurement, floating-point operations a second.
+    pub speed: f64,
+    /// Time, roughly: operations over speed.
+    pub seconds: f64,
+}
+
+impl Memory {
+    /// How many bytes the store may leave on the device, and where everything will be.
+    ///
+    /// # Errors
+    /// One step alone needs more than the budget, or what is kept has no place; with the figures.
+    pub(super) fn place(&self, budget: u64, shelves: &Shelves) -> Result<(u64, Tiers)> {
+        if self.working > budget {
+            return Err(Error::memory(format!(
+                "This run needs about {} on the device for one layer with its activations and its repair, and {} are allowed; allow more memory, shorten the calibration sequences, or choose the repair \"bias\".",
+                mebibytes(self.working),
+                mebibytes(budget)
+            )));
+        }
+        let room = budget - self.working;
+        let (states, grams) = (self.states.min(room), self.grams.min(room - self.states.min(room)));
+        // Off the device, symmetric matrices are kept by half.
+        let away = self.states - states + (self.grams - grams) * 11 / 20;
+        let memory = away.min(shelves.memory.limit);
+        let disk = away - memory;
+        if disk > shelves.disk.limit {
+            return Err(Error::memory(format!(
+                "This run keeps about {} of statistics and hidden states, and there is room for {} on the device, {} in memory and {} on disk; allow more memory, take fewer calibration sequences, or choose the repair \"bias\".",
+                mebibytes(self.states + self.grams),
+                mebibytes(room),
+                mebibytes(shelves.memory.limit),
+                mebibytes(shelves.disk.limit)
+            )));
+        }
+        Ok((room, Tiers { device: states + grams, memory, disk }))
+    }
+}
+
+impl Work {
+    /// All of them.
+    pub(super) fn total(&self) -> f64 {
+        self.calibrate + self.repair + self.evaluate
+    }
+}
+
+impl Estimate {
+    /// Puts the parts together.
+    pub(super) async fn new(task: &Task<'_>, shelves: &Shelves) -> Result<Self> {
+        let (memory, work, device) = (task.memory(), task.work(), task.device);
+        let (_, kept) = memory.place(device.budget(), shelves)?;
+        let speed = device.quick_gflops().await? * 1e9;
+        // In f64 a solve runs at half the speed of f32 products, and its small blocks at half of that.
+        let slow = if matches!(device, Device::Cpu(_)) { 4.0 } else { 1.0 };
+        let seconds = (work.calibrate + work.evaluate + slow * work.repair) / speed;
+        Ok(Self { device_bytes: memory.working + kept.device, budget_bytes: device.budget(), kept, flops: work.total(), speed, seconds })
+    }
+}
+
+impl std::fmt::Display for Estimate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "About {} on the device of the {} allowed, {} in memory and {} on disk beside it; {:.3e} operations, about {:.0} s at {:.0} GFLOP/s.",
+            mebibytes(self.device_bytes),
+            mebibytes(self.budget_bytes),
+            mebibytes(self.kept.memory),
+            mebibytes(self.kept.disk),
+            self.flops,
+            self.seconds.ceil(),
+            self.speed / 1e9
+        )
+    }
+}
+
+/// A number of bytes for people.
+fn mebibytes(bytes: u64) -> String {
+    if bytes >= 10 << 30 { format!("{} GiB", bytes >> 30) } else { format!("{} MiB", bytes.div_ceil(1 << 20)) }
+}
+
+fn width(layer: &Layer, unit: Unit) -> usize {
+    layer.units(unit) * layer.unit_size(unit)
+}
+
+fn square(width: usize) -> u64 {
+    width as u64 * width as u64 * 4
+}
+
+/// Values a token that a block holds at the same time, at most: around attention or around the FFN.
+fn widest(layer: &Layer, hidden: usize) -> usize {
+    let (queries, keys) = (layer.heads * layer.head_dim, layer.kv_heads * layer.head_dim);
+    let gates = if layer.ffn_gate.is_some() { 3 } else { 1 };
+    4 * hidden + (3 * queries + 3 * keys).max(gates * layer.neurons + hidden)
+}

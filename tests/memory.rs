@@ -1,0 +1,88 @@
+//! Runs within less memory than they would like: what does not fit on the device goes to the disk, and the result is the same.
+
+#![allow(clippy::expect_used, reason = "a test that cannot set itself up has failed")]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+const LLAMA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/www/models/llama-stories");
+
+fn coppice(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_coppice")).current_dir(folder).args(arguments).output().expect("the command runs")
+}
+
+/// A folder with a recipe.
+fn bench(error_aware: bool, sequences: usize) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let recipe = serde_json::json!({
+        "version": 1,
+        "calibration": {"source": format!("{LLAMA}/calibration.txt"), "sequences": sequences, "length": 64},
+        "method": {"kind": "structured", "ratio": 0.3, "error_aware": error_aware},
+        "output": {"kind": "sliced"},
+    });
+    std::fs::write(folder.path().join("recipe.json"), recipe.to_string()).expect("written");
+    folder
+}
+
+fn prune(folder: &Path, out: &str, memory: Option<&str>) -> serde_json::Value {
+    let mut arguments = vec!["prune", LLAMA, "--recipe", "recipe.json", "--device", "cpu", "--out", out];
+    arguments.extend(memory.iter().flat_map(|memory| ["--memory", memory]));
+    let done = coppice(folder, &arguments);
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let report = std::fs::read(folder.join(out).join("report.json")).expect("a report");
+    serde_json::from_slice(&report).expect("JSON")
+}
+
+fn estimate(folder: &Path) -> serde_json::Value {
+    let done = coppice(folder, &["estimate", LLAMA, "--recipe", "recipe.json", "--device", "cpu", "--json"]);
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    serde_json::from_slice(&done.stdout).expect("JSON")
+}
+
+/// The same job with all the memory and with room for half of what it keeps: byte for byte the same weights.
+fn same_with_less(error_aware: bool) {
+    let folder = bench(error_aware, 12);
+    let told = estimate(folder.path());
+    let bytes = |name: &serde_json::Value| name.as_f64().expect("bytes");
+    let memory = (bytes(&told["device_bytes"]) - 0.5 * bytes(&told["kept"]["device"])) / f64::from(1 << 30);
+    let (roomy, tight) = (prune(folder.path(), "roomy", None), prune(folder.path(), "tight", Some(&memory.to_string())));
+    assert_eq!(roomy["memory"]["kept"]["disk"], 0);
+    assert!(bytes(&tight["memory"]["kept"]["disk"]) > 0.0, "{}", tight["memory"]);
+    assert!(bytes(&tight["memory"]["kept"]["device"]) < bytes(&roomy["memory"]["kept"]["device"]));
+    assert!(bytes(&tight["memory"]["device"]) <= bytes(&tight["memory"]["budget"]), "{}", tight["memory"]);
+    let read = |out: &str| std::fs::read(folder.path().join(out).join("model.safetensors")).expect("a model");
+    let plan = |out: &str| std::fs::read(folder.path().join(out).join("plan.json")).expect("a plan");
+    // The recipe in the header is the same, so the whole files are.
+    assert!(read("roomy") == read("tight") && plan("roomy") == plan("tight"), "less memory changed the result");
+}
+
+#[test]
+fn statistics_on_disk_give_the_same_model() {
+    same_with_less(false);
+}
+
+#[test]
+fn hidden_states_on_disk_give_the_same_model() {
+    same_with_less(true);
+}
+
+#[test]
+fn what_cannot_fit_is_refused_with_the_figures() {
+    let folder = bench(false, 4);
+    let done = coppice(folder.path(), &["prune", LLAMA, "--recipe", "recipe.json", "--device", "cpu", "--out", "out", "--memory", "0.01"]);
+    let sentence = String::from_utf8_lossy(&done.stderr).lines().last().expect("a sentence").to_owned();
+    assert_eq!(done.status.code(), Some(1));
+    assert!(sentence.contains("and 11 MiB are allowed"), "{sentence}");
+    assert!(sentence.contains("allow more memory") && !folder.path().join("out").exists(), "{sentence}");
+}
+
+#[test]
+fn an_estimate_tells_what_the_run_then_needs() {
+    let folder = bench(false, 12);
+    let told = estimate(folder.path());
+    let report = prune(folder.path(), "out", None);
+    let (told_bytes, real) = (told["device_bytes"].as_f64().expect("bytes"), report["memory"]["device"].as_f64().expect("bytes"));
+    // Never less than what is needed, and not so much more that runs are refused for nothing.
+    assert!((1.0..2.5).contains(&(told_bytes / real)), "told {told_bytes}, needed {real}");
+    assert!(told["seconds"].as_f64().expect("seconds") > 0.0 && told["flops"].as_f64().expect("operations") > 0.0);
+}
