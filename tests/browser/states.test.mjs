@@ -75,6 +75,25 @@ for (const [seed, what, sentence] of [
   });
 }
 
+test('what a run will need is told before it starts, and again when the recipe changes', async () => {
+  const line = page.getByTestId('estimate');
+  await line.getByText('400 MB of scratch on disk').waitFor();
+  assert.match(await line.textContent(), /about 600\sMB of the 2\.15\sGB allowed on the device, 200\sMB in memory/);
+  await page.getByTestId('sequences').fill('90');
+  await line.getByText('90.0 MB of scratch on disk').waitFor();
+  await page.getByTestId('seed').fill('906');
+  await line.getByText('This run needs about 3 GiB on the device').waitFor();
+});
+
+test('another amount of memory starts another engine', async () => {
+  const [before] = page.workers();
+  const ended = new Promise((resolve) => before.once('close', resolve));
+  await page.getByTestId('memory').selectOption('4');
+  await ended;
+  await finishes();
+  assert.match(await page.getByTestId('memory-used').textContent(), /600\sMB/);
+});
+
 test('fields that are wrong are named, and nothing starts', async () => {
   for (const [field, value, sentence] of [
     ['ratio', '', /ratio must be a number/],

@@ -1,7 +1,7 @@
 /**
  * A stand-in for the wasm engine with its surface, for states of the page that a healthy engine never shows.
  * The seed of the recipe picks the fault: 901 ignores cancel and hangs, 902 crashes, 903 loses the device, 904 panics,
- * 905 stays in calibration until it is cancelled.
+ * 905 stays in calibration until it is cancelled, 906 would not fit.
  */
 const LAYERS = 6;
 const STEPS = ['open', 'evaluate_dense', 'calibrate', 'score', 'reconstruct', 'export', 'evaluate_pruned'];
@@ -67,6 +67,14 @@ export class Engine {
     };
   }
 
+  async estimate(files, recipe) {
+    if (recipe.calibration.seed === 906) {
+      throw fail('memory', 'This run needs about 3 GiB on the device, and 2 GiB are allowed; allow more memory.');
+    }
+    const kept = { device: 1.5e8, memory: 2e8, disk: recipe.calibration.sequences * 1e6 };
+    return { device_bytes: 6e8, budget_bytes: 2 ** 31, kept, flops: 1e12, speed: 1e10, seconds: 100 };
+  }
+
   async prune(files, recipe, texts, onProgress) {
     this.#cancelled = false;
     const { seed } = recipe.calibration;
@@ -99,6 +107,7 @@ export class Engine {
     const report = {
       device: this.info(),
       seconds: { total: 12.3 },
+      memory: { device: 6e8, budget: 2 ** 31, kept: { device: 1.5e8, memory: 2e8, disk: 6.4e7 }, heap: 1e8 },
       ratio: { asked: recipe.method.ratio, linear: recipe.method.ratio },
       before: { linear_parameters: 10_646_784, parameters: 16_733_570, bytes: 33_467_140 },
       after: { linear_parameters: 5_323_392, parameters: 11_425_000, bytes: 22_850_000 },

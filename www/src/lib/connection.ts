@@ -1,6 +1,6 @@
 import { abortError, CoppiceError } from './errors.ts';
 import type { Call, FromWorker } from './protocol.ts';
-import type { Catalog, DeviceInfo, DevicePreference, RunOptions } from './types.ts';
+import type { Catalog, DeviceInfo, StartOptions, RunOptions } from './types.ts';
 import { crash, WorkerHandle } from './worker-handle.ts';
 
 /** How long a worker may take to answer a cancel before it is ended and replaced. */
@@ -11,7 +11,7 @@ const POISONED = new Set(['device', 'memory', 'internal']);
 
 /** Keeps one worker alive and gives it one call at a time. */
 export class Connection {
-  #preference: DevicePreference;
+  #options: StartOptions;
   #starting: Promise<WorkerHandle> | undefined;
   #device: DeviceInfo | undefined;
   #catalog: Catalog | undefined;
@@ -21,8 +21,8 @@ export class Connection {
   /** Fails the call under way. */
   #abandon: (error: Error) => void = () => undefined;
 
-  constructor(preference: DevicePreference) {
-    this.#preference = preference;
+  constructor(options: StartOptions) {
+    this.#options = options;
   }
 
   /** Starts the worker if none runs. */
@@ -56,7 +56,7 @@ export class Connection {
 
   async #handle(): Promise<WorkerHandle> {
     if (this.#closed) throw closed();
-    const starting = (this.#starting ??= WorkerHandle.start(this.#preference));
+    const starting = (this.#starting ??= WorkerHandle.start(this.#options));
     try {
       const handle = await starting;
       // A replacement runs on the device that the first one chose, so the first one's reason stays the true one.
@@ -79,7 +79,7 @@ export class Connection {
   /** Ends the worker and starts another on the same device, so that the next call finds it ready. */
   #replace(): void {
     this.#discard();
-    if (this.#device) this.#preference = this.#device.kind;
+    if (this.#device) this.#options = { ...this.#options, device: this.#device.kind };
     this.#handle().catch(() => undefined);
   }
 

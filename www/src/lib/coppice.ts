@@ -11,7 +11,7 @@ import type { SentFile } from './protocol.ts';
 import type {
   Catalog,
   DeviceInfo,
-  DevicePreference,
+  Estimate,
   Evaluation,
   EvaluateOptions,
   Inspection,
@@ -22,6 +22,7 @@ import type {
   Recipe,
   Report,
   RunOptions,
+  StartOptions,
 } from './types.ts';
 
 export { CoppiceError } from './errors.ts';
@@ -51,8 +52,8 @@ export class Coppice {
    *
    * Rejects with a {@link CoppiceError} where the device that was asked for is not there.
    */
-  static async start(options: { device?: DevicePreference } = {}): Promise<Coppice> {
-    const connection = new Connection(options.device ?? 'auto');
+  static async start(options: StartOptions = {}): Promise<Coppice> {
+    const connection = new Connection(options);
     try {
       const { device, catalog } = await connection.ready();
       return new Coppice(connection, device, catalog);
@@ -78,6 +79,13 @@ export class Coppice {
     const call = { method: 'prune', files: send(files), recipe, calibration, evaluation } as const;
     const raw = (await this.#connection.call(call, options)) as RawResult;
     return { report: raw.report, plan: raw.plan, files: raw.files.map(({ name, parts }) => new File(parts, name)) };
+  }
+
+  /** What {@link prune} with the same arguments will need; rejects as it would before it starts. */
+  async estimate(files: readonly NamedBlob[], recipe: Recipe, options: PruneOptions): Promise<Estimate> {
+    const { calibration, evaluation } = options;
+    const call = { method: 'estimate', files: send(files), recipe, calibration, evaluation } as const;
+    return (await this.#connection.call(call, options)) as Estimate;
   }
 
   /** Measures a model on labelled lines, plain lines or, for a decoder, running text. */

@@ -9,6 +9,13 @@ export interface SentFile {
 /** What the worker can be asked to do, with arguments. */
 export type Call =
   | { method: 'inspect'; files: SentFile[] }
+  | {
+      method: 'estimate';
+      files: SentFile[];
+      recipe: Recipe;
+      calibration: TextSource;
+      evaluation: TextSource | undefined;
+    }
   | { method: 'prune'; files: SentFile[]; recipe: Recipe; calibration: TextSource; evaluation: TextSource | undefined }
   | {
       method: 'evaluate';
@@ -20,7 +27,7 @@ export type Call =
     };
 
 export type ToWorker =
-  | { type: 'start'; module: WebAssembly.Module; device: DevicePreference }
+  | { type: 'start'; module: WebAssembly.Module; device: DevicePreference; memory: number | undefined }
   | { type: 'call'; id: number; call: Call }
   | { type: 'cancel' };
 

@@ -1,6 +1,14 @@
 /** Which device a person asks for. */
 export type DevicePreference = 'auto' | 'gpu' | 'cpu';
 
+/** How an engine is started. */
+export interface StartOptions {
+  /** `auto`, the default, takes the faster one by a quick measurement. */
+  device?: DevicePreference;
+  /** Bytes that a run may use on the device; by default 2 GiB. What a run keeps beyond that goes elsewhere. */
+  memory?: number;
+}
+
 /** What runs the work, and why. */
 export interface DeviceInfo {
   kind: 'gpu' | 'cpu';
@@ -140,6 +148,26 @@ export interface Size {
   flops_per_token: number;
 }
 
+/** Statistics and hidden states that wait between steps, in bytes, by where they are. */
+export interface Tiers {
+  device: number;
+  memory: number;
+  /** In the origin's private file system, until the run ends. */
+  disk: number;
+}
+
+/** What a run will need, as far as can be told before it starts; see src/job/estimate.rs. */
+export interface Estimate {
+  /** Most bytes on the device. */
+  device_bytes: number;
+  budget_bytes: number;
+  kept: Tiers;
+  flops: number;
+  /** Floating-point operations a second, by a quick measurement. */
+  speed: number;
+  seconds: number;
+}
+
 /** report.json; see src/job/report.rs. */
 export interface Report {
   device: DeviceInfo;
@@ -153,6 +181,8 @@ export interface Report {
   notes: string[];
   recipe: Recipe;
   seconds: { total: number };
+  /** Most bytes at any one time: on the device, kept between steps, and of the WebAssembly heap. */
+  memory: { device: number; budget: number; kept: Tiers; heap?: number };
 }
 
 /** plan.json: which units stay. */

@@ -2,7 +2,7 @@ import source from 'virtual:worker-source';
 import wasmUrl from 'core.wasm?url';
 import { CoppiceError } from './errors.ts';
 import type { FromWorker, ToWorker } from './protocol.ts';
-import type { Catalog, DeviceInfo, DevicePreference } from './types.ts';
+import type { Catalog, DeviceInfo, StartOptions } from './types.ts';
 
 let compiled: Promise<WebAssembly.Module> | undefined;
 
@@ -56,7 +56,7 @@ export class WorkerHandle {
   }
 
   /** Starts a worker and its engine on a device. */
-  static async start(preference: DevicePreference): Promise<WorkerHandle> {
+  static async start({ device, memory }: StartOptions): Promise<WorkerHandle> {
     const module = await core();
     const address = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
     const worker = new Worker(address, { name: 'coppice' });
@@ -71,7 +71,7 @@ export class WorkerHandle {
           event.preventDefault();
           reject(crash(event.message || 'its worker did not start'));
         };
-        worker.postMessage({ type: 'start', module, device: preference } satisfies ToWorker);
+        worker.postMessage({ type: 'start', module, device: device ?? 'auto', memory } satisfies ToWorker);
       });
       return new WorkerHandle(worker, ready.device, ready.catalog);
     } catch (error) {

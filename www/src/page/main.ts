@@ -1,6 +1,7 @@
 import { clearError, showError } from './alert.ts';
 import { byId } from './dom.ts';
 import { ModelStep } from './model.ts';
+import { NeedsLine } from './needs.ts';
 import { ProgressView } from './progress.ts';
 import { RecipeStep } from './recipe.ts';
 import { ResultStep } from './result.ts';
@@ -11,6 +12,7 @@ const session = new Session();
 const model = new ModelStep(session);
 const texts = new TextsStep();
 const recipe = new RecipeStep();
+const needs = new NeedsLine();
 const progress = new ProgressView();
 const result = new ResultStep();
 const start = byId('start') as HTMLButtonElement;
@@ -26,6 +28,16 @@ model.onChange = (inspection, demo) => {
 };
 session.onStart = (coppice) => {
   recipe.offer(coppice.catalog);
+};
+recipe.onChange = () => {
+  needs.refresh();
+};
+needs.ask = async () => {
+  if (!model.inspection) return undefined;
+  const chosen = recipe.read();
+  const coppice = await session.engine();
+  const [calibration, evaluation] = [await texts.calibration(), await texts.evaluation()];
+  return coppice.estimate(model.files, chosen, { calibration, evaluation });
 };
 
 function setBusy(busy: boolean): void {
@@ -52,6 +64,7 @@ async function run(): Promise<void> {
   try {
     if (!model.inspection) throw new Error('There is no model yet; choose one in step 1.');
     const chosen = recipe.read();
+    needs.hold();
     setBusy(true);
     progress.begin();
     const [calibration, evaluation] = [await texts.calibration(), await texts.evaluation()];

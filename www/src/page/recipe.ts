@@ -13,6 +13,8 @@ const MENUS = [
 export class RecipeStep {
   /** What the recipe calls the calibration text, and what it says of the comparison. */
   texts: { calibrationName: string; comparison: Recipe['evaluation'] | undefined } | undefined;
+  /** Called whenever the recipe may be another. */
+  onChange: () => void = () => undefined;
   readonly #form = byId('recipe-form') as HTMLFormElement;
   #catalog: Catalog | undefined;
   #inspection: Inspection | undefined;
@@ -117,6 +119,7 @@ export class RecipeStep {
     const advice = this.#advice();
     byId('recipe-advice').hidden = advice === '';
     byId('recipe-advice').textContent = advice;
+    this.onChange();
   }
 
   #advice(): string {

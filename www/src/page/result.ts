@@ -36,6 +36,7 @@ function summary(report: Report): HTMLElement {
   const figures: [string, string, string][] = [
     [percent(report.ratio.linear), "of the layers' parameters removed", 'removed-share'],
     [saved > 0 ? bytes(saved) : 'none', 'of disk space saved', 'bytes-saved'],
+    [bytes(report.memory.device), 'of memory on the device, at most', 'memory-used'],
     [duration(report.seconds.total), `on the ${report.device.kind === 'gpu' ? 'GPU' : 'CPU'}`, 'seconds'],
   ];
   return h(

@@ -1,4 +1,4 @@
-import { Coppice, type DeviceInfo, type DevicePreference } from '../lib/coppice.ts';
+import { Coppice, type DeviceInfo, type DevicePreference, type StartOptions } from '../lib/coppice.ts';
 import { showError } from './alert.ts';
 import { byId } from './dom.ts';
 
@@ -8,16 +8,19 @@ export class Session {
   onStart: (coppice: Coppice) => void = () => undefined;
   #current: Promise<Coppice> | undefined;
   readonly #select = byId('device') as HTMLSelectElement;
+  readonly #memory = byId('memory') as HTMLSelectElement;
 
   constructor() {
-    this.#select.addEventListener('change', () => {
-      void this.#restart();
-    });
+    for (const select of [this.#select, this.#memory]) {
+      select.addEventListener('change', () => {
+        void this.#restart();
+      });
+    }
   }
 
   /** The running engine; starts one if there is none. */
   async engine(): Promise<Coppice> {
-    const starting = (this.#current ??= Coppice.start({ device: this.#select.value as DevicePreference }));
+    const starting = (this.#current ??= Coppice.start(this.#options()));
     try {
       return await starting;
     } catch (error) {
@@ -42,6 +45,7 @@ export class Session {
   /** While a run is under way the device cannot change. */
   set busy(busy: boolean) {
     this.#select.disabled = busy;
+    this.#memory.disabled = busy;
   }
 
   show(device: DeviceInfo): void {
@@ -49,6 +53,14 @@ export class Session {
     const note = device.software ? ' This adapter is a program on the CPU, so expect it to be slow.' : '';
     const why = device.why.charAt(0).toUpperCase() + device.why.slice(1).replace(/\.?$/, '.');
     setDevice(`${kind} · ${device.name}`, `${kind}: ${device.name} (${device.backend}). ${why}${note}`);
+  }
+
+  #options(): StartOptions {
+    const gibibytes = Number(this.#memory.value);
+    return {
+      device: this.#select.value as DevicePreference,
+      ...(gibibytes > 0 && { memory: gibibytes * 2 ** 30 }),
+    };
   }
 
   async #restart(): Promise<void> {

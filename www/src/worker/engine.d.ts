@@ -10,10 +10,15 @@ export default function init(options: { module_or_path: WebAssembly.Module }): P
 /** The WebAssembly surface of the core (src/web.rs). Failures are rejections with `{kind, message}`. */
 export class Engine {
   private constructor();
-  static start(device: string): Promise<Engine>;
+  static start(device: string, memory?: number): Promise<Engine>;
   info(): DeviceInfo;
   catalog(): Catalog;
   inspect(files: SentFile[]): Promise<unknown>;
+  estimate(
+    files: SentFile[],
+    recipe: unknown,
+    texts: { calibration: string; evaluation: string | undefined },
+  ): Promise<unknown>;
   prune(
     files: SentFile[],
     recipe: unknown,

@@ -26,11 +26,14 @@ async function perform(started: Engine, id: number, call: Call): Promise<unknown
   switch (call.method) {
     case 'inspect':
       return started.inspect(call.files);
+    case 'estimate':
     case 'prune': {
       const calibration = await read(call.calibration);
       const evaluation = call.evaluation === undefined ? undefined : await read(call.evaluation);
       stopIfCancelled();
-      return started.prune(call.files, call.recipe, { calibration, evaluation }, onProgress);
+      const texts = { calibration, evaluation };
+      if (call.method === 'estimate') return started.estimate(call.files, call.recipe, texts);
+      return started.prune(call.files, call.recipe, texts, onProgress);
     }
     case 'evaluate': {
       const { files, task, limit, window } = call;
@@ -62,7 +65,7 @@ async function handle(message: ToWorker): Promise<void> {
   try {
     if (message.type === 'start') {
       await init({ module_or_path: message.module });
-      engine = await Engine.start(message.device);
+      engine = await Engine.start(message.device, message.memory);
       post({ type: 'ready', device: engine.info(), catalog: engine.catalog() });
     } else if (engine) {
       post({ type: 'done', id, value: await perform(engine, id, message.call) });

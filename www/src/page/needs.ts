@@ -1,0 +1,50 @@
+import { CoppiceError, type Estimate } from '../lib/coppice.ts';
+import { byId } from './dom.ts';
+import { bytes, duration } from './format.ts';
+
+/** How long the form must rest before the run is estimated. */
+const REST_MS = 600;
+
+/** The line above the run button: what the run will need, kept up to date with the form. */
+export class NeedsLine {
+  /** Asks for an estimate of the run as the form stands; nothing where there is none to make. */
+  ask: () => Promise<Estimate | undefined> = () => Promise.resolve(undefined);
+  readonly #line = byId('needs');
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #asked = 0;
+
+  /** Asks again once the form rests; never while a run is under way. */
+  refresh(): void {
+    clearTimeout(this.#timer);
+    const asked = ++this.#asked;
+    this.#timer = setTimeout(() => void this.#show(asked), REST_MS);
+  }
+
+  /** Forgets a question that was not asked yet. */
+  hold(): void {
+    clearTimeout(this.#timer);
+    this.#asked += 1;
+  }
+
+  async #show(asked: number): Promise<void> {
+    let sentence = '';
+    try {
+      const found = await this.ask();
+      if (found) sentence = describe(found);
+    } catch (error) {
+      // Anything else is said when the run is started; this is what a person can change beforehand.
+      if (error instanceof CoppiceError && error.kind === 'memory') sentence = error.message;
+    }
+    // A newer question has overtaken this one.
+    if (asked === this.#asked) this.#line.textContent = sentence;
+  }
+}
+
+function describe({ device_bytes, budget_bytes, kept, seconds }: Estimate): string {
+  const elsewhere = [
+    kept.memory > 0 ? `${bytes(kept.memory)} in memory` : '',
+    kept.disk > 0 ? `${bytes(kept.disk)} of scratch on disk until it ends` : '',
+  ].filter(Boolean);
+  const beside = elsewhere.length > 0 ? `, ${elsewhere.join(' and ')}` : '';
+  return `Will need about ${bytes(device_bytes)} of the ${bytes(budget_bytes)} allowed on the device${beside}; very roughly ${duration(seconds)}.`;
+}
