@@ -67,6 +67,21 @@ fn hidden_states_on_disk_give_the_same_model() {
 }
 
 #[test]
+fn a_text_that_is_measured_in_groups_gives_the_same_perplexity() {
+    let folder = bench(false, 4);
+    let valid = format!("{LLAMA}/valid.txt");
+    let measure = |memory: &str| -> f64 {
+        let arguments = ["eval", LLAMA, "--task", "perplexity", "--data", &valid, "--limit", "6000", "--window", "128", "--json"];
+        let done = coppice(folder.path(), &[&arguments[..], &["--device", "cpu", "--memory", memory]].concat());
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        serde_json::from_slice::<serde_json::Value>(&done.stdout).expect("JSON")["perplexity"].as_f64().expect("a perplexity")
+    };
+    // Half of the smaller amount holds the states of some 1,300 tokens of 256 channels.
+    let (whole, groups) = (measure("4"), measure("0.005"));
+    assert!((whole / groups - 1.0).abs() < 1e-6, "{whole} and {groups}");
+}
+
+#[test]
 fn what_cannot_fit_is_refused_with_the_figures() {
     let folder = bench(false, 4);
     let done = coppice(folder.path(), &["prune", LLAMA, "--recipe", "recipe.json", "--device", "cpu", "--out", "out", "--memory", "0.01"]);

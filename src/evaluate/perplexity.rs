@@ -58,18 +58,28 @@ pub async fn predict(
     if window < 2 {
         return Err(Error::input("The text gives no window of at least two tokens; give more text or another window."));
     }
-    let batches = batches(windows, batch_tokens(device));
-    let own = score(device, run, phase, model, &batches).await?;
-    let tokens = windows.len() * (window - 1);
-    let kl = match reference {
-        Some(reference) => {
-            let reference = score(device, run, phase, reference, &batches).await?;
-            Some(divergence(device, &reference, &own).await? / tokens as f64)
+    let (mut loss, mut right, mut kl) = (0.0, 0, reference.map(|_| 0.0));
+    for group in windows.chunks(group_windows(device, window, model, reference)) {
+        let batches = batches(group, batch_tokens(device));
+        let own = score(device, run, phase, model, &batches).await?;
+        loss += own.loss;
+        right += own.right;
+        if let (Some(reference), Some(kl)) = (reference, &mut kl) {
+            *kl += divergence(device, &score(device, run, phase, reference, &batches).await?, &own).await?;
         }
-        None => None,
-    };
-    let token_accuracy = own.right as f64 / tokens as f64;
-    Ok(Prediction { perplexity: (own.loss / tokens as f64).exp(), tokens, window, token_accuracy, kl })
+    }
+    let tokens = windows.len() * (window - 1);
+    let mean = |sum: f64| sum / tokens as f64;
+    Ok(Prediction { perplexity: mean(loss).exp(), tokens, window, token_accuracy: mean(right as f64), kl: kl.map(mean) })
+}
+
+/// Windows that go through the model together: as many as leave half of the budget to weights and activations, since each
+/// group reads all layers again.
+fn group_windows(device: &Device, window: usize, model: Measured<'_>, reference: Option<Measured<'_>>) -> usize {
+    // States while a model runs, and those that wait for the divergence.
+    let widths = 2 * model.architecture.hidden + reference.map_or(0, |reference| reference.architecture.hidden);
+    let fit = (device.budget() / 2) as usize / (4 * widths * window).max(1);
+    fit.max(batch_tokens(device).div_ceil(window))
 }
 
 /// Runs the model, keeps the states of every token that predicts another, and sums the losses.

@@ -18,6 +18,8 @@ pub(super) struct Memory {
     pub(super) states: u64,
     /// Gram matrices that wait for the repair.
     pub(super) grams: u64,
+    /// While the model is compared, when nothing is kept.
+    pub(super) evaluation: u64,
 }
 
 /// Idle buffers that a GPU device keeps for reuse.
@@ -65,13 +67,14 @@ impl Task<'_> {
         let hidden = architecture.hidden;
         let batch = batch_tokens(self.device).min(self.tokens.max(self.evaluated)).max(1);
         let streams = if self.aware { 2 } else { 1 };
-        let mut working = 0.0f64;
+        let (mut working, mut layer_bytes) = (0.0f64, 0.0f64);
         let mut grams = 0;
         for layer in &architecture.layers {
             let weights = layer.linear_parameters(layer.units(Unit::Heads), layer.neurons) as f64 * self.weight_size();
             let activations = 4.0 * batch as f64 * widest(layer, hidden) as f64;
             let sums: u64 = Unit::ALL.iter().map(|&unit| 2 * square(width(layer, unit))).sum();
             let collected = if self.needs.gram { sums as f64 } else { 0.0 };
+            layer_bytes = layer_bytes.max(weights + activations);
             working = working.max(weights + activations + collected);
             let repair = Unit::ALL.iter().map(|&unit| self.repair(layer, unit)).fold(0.0, f64::max);
             let beside = if self.aware { 2.0 * (weights + activations) } else { 0.0 };
@@ -79,10 +82,12 @@ impl Task<'_> {
             grams += if self.needs.gram { sums } else { 0 };
         }
         // A tile of the vocabulary with the logits of a chunk of rows, for both models.
-        let tile = if self.evaluated > 0 { (8192 * hidden * 8 + 8192 * 1024 * 16) as f64 } else { 0.0 };
+        let tile = if architecture.causal { (8192 * hidden * 8 + 8192 * 1024 * 16) as f64 } else { 0.0 };
+        let compared = ((self.evaluated * hidden * 12) as f64).min(self.device.budget() as f64 / 2.0);
+        let evaluation = if self.evaluated > 0 { compared + tile.max(layer_bytes) } else { 0.0 };
         let idle = if matches!(self.device, Device::Gpu(_)) { IDLE } else { 0 };
         let states = streams * self.tokens as u64 * hidden as u64 * 4;
-        Memory { working: working.max(tile) as u64 + idle, states, grams }
+        Memory { working: working as u64 + idle, states, grams, evaluation: evaluation as u64 + idle }
     }
 
     /// Bytes of the systems that a repair of one consumer sets up and solves (see `reconstruct`).
@@ -205,7 +210,14 @@ impl Estimate {
         // In f64 a solve runs at half the speed of f32 products, and its small blocks at half of that.
         let slow = if matches!(device, Device::Cpu(_)) { 4.0 } else { 1.0 };
         let seconds = (work.calibrate + work.evaluate + slow * work.repair) / speed;
-        Ok(Self { device_bytes: memory.working + kept.device, budget_bytes: device.budget(), kept, flops: work.total(), speed, seconds })
+        Ok(Self {
+            device_bytes: (memory.working + kept.device).max(memory.evaluation),
+            budget_bytes: device.budget(),
+            kept,
+            flops: work.total(),
+            speed,
+            seconds,
+        })
     }
 }
 
