@@ -316,6 +316,6 @@ fn a_tensor_that_should_have_shrunk_is_a_defect() {
         report: String::new(),
         card: Card::default(),
     };
-    let error = block_on(assemble(artifacts, &mut MemoryScratch)).unwrap_err().to_string();
+    let error = block_on(assemble(artifacts, &MemoryScratch)).unwrap_err().to_string();
     assert!(error.contains("defect") && error.contains("intermediate.dense"), "{error}");
 }
