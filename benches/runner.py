@@ -1,0 +1,90 @@
+"""What the tables of docs/RESULTS.md share: one pruning run after another through the command, and what its reports say.
+
+Needs Python 3 and nothing else.
+"""
+import argparse, concurrent.futures, json, os, statistics, subprocess, sys, tempfile
+
+
+def parser(usage, sequences):
+    """Arguments that every table has."""
+    made = argparse.ArgumentParser(description=usage, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("coppice")
+    made.add_argument("model")
+    made.add_argument("--device", default="auto")
+    made.add_argument("--seeds", type=int, default=3)
+    made.add_argument("--sequences", type=int, default=sequences)
+    made.add_argument("--ridge", type=float, default=0.01)
+    made.add_argument("--jobs", type=int, default=1, help="runs side by side; 1 for honest seconds")
+    return made
+
+
+def prune(args, calibration, method, kind, evaluation):
+    """Runs one recipe: its report. The output is thrown away."""
+    recipe = {
+        "version": 1,
+        "calibration": calibration,
+        "method": {"kind": "structured", "allocation": "uniform", "ridge": args.ridge, **method},
+        "output": {"kind": kind},
+        "evaluation": evaluation,
+    }
+    with tempfile.TemporaryDirectory(dir=args.out) as folder:
+        path, out, report = (os.path.join(folder, name) for name in ("recipe.json", "out", "report.json"))
+        with open(path, "w") as file:
+            json.dump(recipe, file)
+        command = [args.coppice, "prune", args.model, "--recipe", path, "--out", out, "--report", report, "--device", args.device]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode != 0:
+            sys.exit(f"{' '.join(command)}\n{json.dumps(recipe)}\n{done.stderr}")
+        with open(report) as file:
+            return json.load(file)
+
+
+def facts(report):
+    """What every row keeps of a report."""
+    seconds = report["seconds"]
+    return {
+        "realised": report["ratio"]["linear"],
+        "parameters": report["after"]["parameters"], "bytes": report["after"]["bytes"],
+        "seconds": seconds["calibrate"] + seconds["score"] + seconds["reconstruct"] + seconds["export"], "phases": seconds,
+        "device": report["device"]["name"], "backend": report["device"]["backend"],
+        "fallbacks": sum(1 for layer in report["layers"] for unit in layer.values() if unit.get("fell_back_from")),
+        "close_calls": len(report["close_calls"]), "peak_device_bytes": report["peak_device_bytes"],
+    }
+
+
+def run_all(args, todo, run):
+    """`run(args, *what)` for each of `todo`, in its order. OUT/rows.jsonl grows as they come, and a second call goes on there."""
+    os.makedirs(args.out, exist_ok=True)
+    path, known = os.path.join(args.out, "rows.jsonl"), {}
+    # What decides about a row, besides the row's own settings.
+    options = {name: value for name, value in vars(args).items() if name not in ("out", "jobs", "seeds", "ratios", "quick")}
+    if os.path.exists(path):
+        with open(path) as file:
+            known = {line["what"]: line["row"] for line in map(json.loads, file)}
+
+    def one(what):
+        key = json.dumps([what, options])
+        if key not in known:
+            row = run(args, *what)
+            with open(path, "a") as file:
+                file.write(json.dumps({"what": key, "row": row}) + "\n")
+            known[key] = row
+            print(f"{len(known)} of {len(todo)}: {json.dumps(what)}", file=sys.stderr)
+        return known[key]
+
+    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+        return list(pool.map(one, todo))
+
+
+def repair_name(repair, aware):
+    return "LIAR, error-aware" if aware else {"liar": "LIAR"}.get(repair, repair)
+
+
+def mean(rows, value):
+    return statistics.mean(value(row) for row in rows)
+
+
+def print_table(title, columns, rows):
+    print(f"\n### {title}\n")
+    for cells in (columns, ["---"] * len(columns), *rows):
+        print(f"| {' | '.join(map(str, cells))} |")
