@@ -1,5 +1,8 @@
 //! SentencePiece's `tokenizer.model`, as Llama 2 and TinyLlama have it: BPE or unigram pieces, with byte fallback or an unknown
 //! token. Text gives the ids of the `sentencepiece` library; special tokens are found in it as Transformers finds them.
+//!
+//! The `tokenizers` library differs from SentencePiece in rare text that no Llama is concerned by: accents that a charsmap composes,
+//! `<0x41>` spelled out for a unigram model, text around user-defined symbols (tests/oracle/make_tokenizers.py lists them).
 
 use super::options::{Options, surround};
 use crate::base::{Error, Result};
