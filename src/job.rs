@@ -5,6 +5,7 @@
 
 mod estimate;
 mod evaluation;
+mod generation;
 mod inspection;
 mod model;
 mod repair;
@@ -13,6 +14,7 @@ mod storage;
 
 pub use estimate::Estimate;
 pub use evaluation::{Evaluation, Measure, Scope, Task, evaluate};
+pub use generation::{Generated, generate, generator};
 pub use inspection::{Inspection, inspect};
 pub use model::Model;
 pub use report::Report;

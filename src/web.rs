@@ -4,6 +4,7 @@ use crate::allocate::ALLOCATIONS;
 use crate::base::{CancelToken, Error, ErrorKind, Progress, Run};
 use crate::checkpoint::{BlobSource, Folder, OutputFile, Source, clear_leftovers};
 use crate::device::{Device, Preference};
+use crate::evaluate::{GenerateOptions, Generator};
 use crate::export::OUTPUT_KINDS;
 use crate::job::{self, Inputs, Storage, Task};
 use crate::recipe::Recipe;
@@ -12,6 +13,7 @@ use crate::score::CRITERIA;
 use js_sys::{Array, Float32Array, Function, JSON, Object, Promise, Reflect, Uint8Array};
 use serde::Serialize;
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
@@ -54,6 +56,8 @@ pub struct Engine {
     device: Cell<Option<Device>>,
     info: JsValue,
     cancel: RefCell<CancelToken>,
+    /// Texts that are being generated, by the numbers that the caller gave them.
+    texts: RefCell<BTreeMap<u32, Generator>>,
 }
 
 #[wasm_bindgen]
@@ -73,7 +77,7 @@ impl Engine {
         }
         clear_leftovers().await;
         let info = plain(&device.info())?;
-        Ok(Self { device: Cell::new(Some(device)), info, cancel: RefCell::default() })
+        Ok(Self { device: Cell::new(Some(device)), info, cancel: RefCell::default(), texts: RefCell::default() })
     }
 
     /// What runs the work, and why.
@@ -114,7 +118,8 @@ impl Engine {
     /// What [`Engine::prune`] would need.
     pub async fn estimate(&self, files: Vec<NamedBlob>, recipe: JsValue, texts: Texts) -> Result<JsValue, JsValue> {
         let (folder, recipe, inputs) = order(&files, &recipe, &texts)?;
-        let (device, _) = self.begin(Function::default()).map_err(thrown)?;
+        // An empty `Function` for the progress would be made by evaluating text, which the page's policy forbids.
+        let (device, _) = self.take().map_err(thrown)?;
         let found = job::estimate(&device, &folder, &recipe, &inputs, &Storage::in_browser().await.shelves).await;
         self.device.set(Some(device));
         plain(&found.map_err(thrown)?)
@@ -147,6 +152,47 @@ impl Engine {
         Ok(result)
     }
 
+    /// Brings a model to the device to go on from `prompt`, as text number `id` of the caller's; gives the prompt's tokens.
+    /// `options` are those of [`GenerateOptions`].
+    pub async fn begin_text(
+        &self,
+        id: u32,
+        files: Vec<NamedBlob>,
+        prompt: String,
+        options: JsValue,
+        on_progress: Function,
+    ) -> Result<usize, JsValue> {
+        let options = GenerateOptions::parse(&String::from(JSON::stringify(&options)?)).map_err(thrown)?;
+        let folder = folder(&files).map_err(thrown)?;
+        let (device, run) = self.begin(on_progress).map_err(thrown)?;
+        let generator = job::generator(&device, &run, &folder, &prompt, &options).await;
+        self.device.set(Some(device));
+        let generator = generator.map_err(thrown)?;
+        let tokens = generator.prompt_tokens();
+        self.texts.borrow_mut().insert(id, generator);
+        Ok(tokens)
+    }
+
+    /// The next token of a text: `{id, text, seconds}`, with `ending` if it is the last. After an error the text is gone.
+    pub async fn next_token(&self, id: u32) -> Result<JsValue, JsValue> {
+        let (device, _) = self.take().map_err(thrown)?;
+        let generator = self.texts.borrow_mut().remove(&id);
+        let Some(mut generator) = generator else {
+            self.device.set(Some(device));
+            return Err(thrown(lost_text()));
+        };
+        let token = generator.next(&device).await;
+        self.device.set(Some(device));
+        let token = token.map_err(thrown)?.ok_or_else(|| thrown(lost_text()))?;
+        self.texts.borrow_mut().insert(id, generator);
+        plain(&token)
+    }
+
+    /// Lets go of a text and of its model.
+    pub fn end_text(&self, id: u32) {
+        self.texts.borrow_mut().remove(&id);
+    }
+
     /// Stops the call that is under way, at its next check.
     pub fn cancel(&self) {
         self.cancel.borrow().cancel();
@@ -155,18 +201,28 @@ impl Engine {
 
 impl Engine {
     /// Takes the device for one call, with a fresh token.
-    fn begin(&self, on_progress: Function) -> crate::base::Result<(Device, Run)> {
+    fn take(&self) -> crate::base::Result<(Device, CancelToken)> {
         let mut device =
             self.device.take().ok_or_else(|| Error::device("The engine is busy with another call; wait for it or cancel it."))?;
         let cancel = CancelToken::default();
         self.cancel.replace(cancel.clone());
         device.watch(cancel.clone());
+        Ok((device, cancel))
+    }
+
+    /// Takes the device for one call that tells of its progress.
+    fn begin(&self, on_progress: Function) -> crate::base::Result<(Device, Run)> {
+        let (device, cancel) = self.take()?;
         let observer = move |progress: &Progress| {
             // A page that cannot be told of progress still gets its result.
             let _ = plain(progress).and_then(|progress| on_progress.call1(&JsValue::NULL, &progress));
         };
         Ok((device, Run::new(cancel, Rc::new(observer))))
     }
+}
+
+fn lost_text() -> Error {
+    Error::input("This text has ended, or its engine was replaced by another; generate it again.")
 }
 
 #[derive(Serialize)]

@@ -402,3 +402,56 @@ fn a_test_checkpoint_is_made_and_pruned_with_nothing_else() {
     let kl = report["quality_after"]["kl"].as_f64().expect("a divergence");
     assert!(kl > 0.01 && kl < 2.0, "{kl}");
 }
+
+fn generate(model: &str, arguments: &[&str]) -> Output {
+    coppice(&[&["generate", model, "--device", "cpu", "--prompt", "Once upon a time, there was a little"], arguments].concat())
+}
+
+#[test]
+fn text_is_generated_as_it_is_asked_for() {
+    let (model, _) = stories("llama");
+    let done = generate(&model, &["--max-tokens", "12"]);
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    assert!(text(&done.stderr).contains("12 tokens") && text(&done.stderr).contains("asked for"), "{}", text(&done.stderr));
+    let line = |arguments: &[&str]| -> serde_json::Value {
+        let done = generate(&model, &[&["--max-tokens", "12", "--json"], arguments].concat());
+        assert!(done.status.success(), "{}", text(&done.stderr));
+        serde_json::from_slice(&done.stdout).expect("one line of JSON")
+    };
+    let greedy = line(&[]);
+    assert_eq!(text(&done.stdout), format!("{}\n", greedy["text"].as_str().expect("a text")));
+    assert_eq!((greedy["ending"].as_str(), greedy["tokens"].as_array().map(Vec::len)), (Some("max_tokens"), Some(12)));
+    // Drawn: by its seed alone.
+    let drawn = |seed| line(&["--temperature", "1", "--top-k", "40", "--top-p", "0.95", "--seed", seed])["tokens"].clone();
+    assert_eq!(drawn("1"), drawn("1"));
+    assert_ne!(drawn("1"), drawn("2"));
+    let stopped = line(&["--stop", "never", "--stop", "brave"]);
+    assert_eq!(stopped["ending"], "stop_text");
+    let whole = greedy["text"].as_str().expect("a text");
+    assert_eq!(stopped["text"].as_str(), whole.split("brave").next());
+    assert_ne!(stopped["text"], greedy["text"]);
+    let third = greedy["tokens"][2].to_string();
+    assert_eq!(line(&["--stop-token", &third])["tokens"].as_array().map(Vec::len), Some(3));
+}
+
+#[test]
+fn text_that_cannot_be_generated_is_refused() {
+    let (model, _) = stories("gpt2");
+    for (model, arguments, words) in [
+        (MODEL, vec![], vec!["causal", "BertForSequenceClassification"]),
+        (&model, vec!["--max-tokens", "0"], vec!["max_tokens"]),
+        (&model, vec!["--top-p", "0"], vec!["top-p"]),
+        (&model, vec!["--temperature=-1"], vec!["temperature"]),
+        // 7.4 million parameters, 4 bytes each on the CPU.
+        (&model, vec!["--memory", "0.01"], vec!["28.1 MiB of weights", "may use 10.2 MiB"]),
+        ("no/such/folder", vec![], vec!["no/such/folder"]),
+    ] {
+        let done = generate(model, &arguments);
+        let message = text(&done.stderr);
+        let sentence = message.lines().last().unwrap_or_default();
+        assert_eq!(done.status.code(), Some(1), "{message}");
+        assert!(words.iter().all(|word| sentence.contains(word)) && sentence.ends_with('.'), "{sentence}");
+        assert!(done.stdout.is_empty());
+    }
+    assert_eq!(coppice(&["generate", &model]).status.code(), Some(2));
+}

@@ -2,6 +2,9 @@
 //!
 //! Exit status 0; 1 for a failed job, with one sentence on standard error; 2 for wrong usage.
 
+#[path = "coppice/generate.rs"]
+mod generate;
+
 use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand, ValueEnum};
 use coppice::base::{CancelToken, Error, Phase, Progress, Result, Run};
@@ -88,6 +91,8 @@ enum Command {
         #[command(flatten)]
         device: DeviceArguments,
     },
+    /// Goes on from a text with a causal language model.
+    Generate(generate::GenerateArguments),
     /// Makes a test checkpoint: a shape with random weights, a tokenizer and texts.
     Fixture {
         /// Its name.
@@ -167,6 +172,7 @@ async fn execute(command: Command) -> Result<()> {
             let line = to_json(&evaluation)?;
             print(&if json { line } else { plain(&line) })
         }
+        Command::Generate(arguments) => generate::execute(arguments).await,
         Command::Fixture { name, out } => {
             let files = fixture::files(fixture::shape(&name)?)?;
             write_folder(&files, &out).await?;

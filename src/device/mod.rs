@@ -241,7 +241,8 @@ impl Device {
 
     /// Scaled dot-product attention within each sequence of `segments`; scale 1/sqrt(head_dim).
     /// q is [n, heads * head_dim], k and v are [n, kv_heads * head_dim]; the result is shaped as q. Where q has fewer rows than k,
-    /// `segments` is one sequence and the queries are its last rows (generation with a cache).
+    /// `segments` is one sequence and the queries are its last rows (generation with a cache). k and v may have more rows than
+    /// `segments`, which are not read.
     pub async fn attention(&self, q: &Tensor, k: &Tensor, v: &Tensor, segments: &Segments, shape: AttentionShape) -> Result<Tensor> {
         forward!(self.attention(q, k, v, segments, shape))
     }
@@ -274,6 +275,11 @@ impl Device {
     /// The rows of a, then the rows of b; same widths.
     pub async fn stack(&self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
         forward!(self.stack(a, b))
+    }
+
+    /// Writes the rows of `a` over those of `into` from row `at` on; same widths.
+    pub async fn place(&self, a: &Tensor, into: &Tensor, at: usize) -> Result<()> {
+        forward!(self.place(a, into, at))
     }
 
     /// The submatrix a[rows, cols]; `None` takes all.

@@ -54,6 +54,17 @@ impl Tensor {
     }
 }
 
+impl Tensor {
+    /// Fails unless there are at least so many rows of exactly so many columns; `what` names the operand.
+    pub(super) fn expect_rows(&self, what: &str, least: usize, cols: usize) -> Result<()> {
+        if self.rows >= least && self.cols == cols {
+            Ok(())
+        } else {
+            Err(Error::internal(format_args!("{what} is {} x {}, not {least} or more x {cols}", self.rows, self.cols)))
+        }
+    }
+}
+
 /// Row ranges of `step` rows (at least one) that cover `rows`.
 pub(super) fn steps(rows: usize, step: usize) -> impl Iterator<Item = Range<usize>> {
     let step = step.max(1);

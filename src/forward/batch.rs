@@ -22,6 +22,11 @@ impl Batch {
         }
     }
 
+    /// The next tokens of one sequence, from position `first` on.
+    pub fn continued(ids: &[u32], first: u32) -> Self {
+        Self { segments: Segments::new([ids.len()]), ids: ids.to_vec(), positions: (first..first + ids.len() as u32).collect() }
+    }
+
     /// Number of tokens.
     pub fn tokens(&self) -> usize {
         self.ids.len()

@@ -1,6 +1,6 @@
 //! One block on a device, in the four steps between which statistics are taken.
 
-use super::{Batch, HostLayer, HostLinear};
+use super::{Batch, Cache, HostLayer, HostLinear};
 use crate::base::Result;
 use crate::checkpoint::Checkpoint;
 use crate::device::{Activation, AttentionShape, Device, Tensor, Weight};
@@ -231,6 +231,21 @@ impl Block {
     /// The whole block: [tokens, hidden] to [tokens, hidden].
     pub async fn apply(&self, device: &Device, x: &Tensor, batch: &Batch) -> Result<Tensor> {
         let contexts = self.contexts(device, x, batch).await?;
+        self.finish(device, x, &contexts).await
+    }
+
+    /// An empty cache of this block's keys and values, for `capacity` tokens.
+    pub async fn cache(&self, device: &Device, capacity: usize) -> Result<Cache> {
+        Cache::new(device, capacity, self.shape.kv_heads * self.shape.head_dim).await
+    }
+
+    /// The whole block for the next tokens of the sequence that `cache` holds, at the given positions: [new, hidden] to
+    /// [new, hidden].
+    pub async fn apply_cached(&self, device: &Device, x: &Tensor, positions: &[u32], cache: &mut Cache) -> Result<Tensor> {
+        let input = self.before(device, x, &self.attention_norm).await?;
+        let [q, k, v] = self.queries_keys_values(device, &input, positions).await?;
+        let sequence = cache.append(device, &k, &v).await?;
+        let contexts = device.attention(&q, cache.keys(), cache.values(), &sequence, self.shape).await?;
         self.finish(device, x, &contexts).await
     }
 

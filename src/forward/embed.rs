@@ -52,7 +52,8 @@ impl Embedding {
                     return Err(Error::internal("a sequence longer than the position table"));
                 }
                 let first = *first as u32;
-                Some((Gathered::new(device, checkpoint, name, first..=first + longest, usize::MAX).await?, first))
+                let places = batches.iter().flat_map(|batch| batch.positions.iter().map(|position| position + first));
+                Some((Gathered::new(device, checkpoint, name, places, usize::MAX).await?, first))
             }
             None => None,
         };

@@ -3,15 +3,19 @@
 mod ahead;
 mod batch;
 mod block;
+mod cache;
 mod embed;
 mod head;
 mod host;
+mod resident;
 mod vocabulary;
 
 pub use ahead::each_layer;
 pub use batch::{Batch, batches};
 pub use block::{Block, DeviceLinear, DeviceNorm};
+pub use cache::Cache;
 pub use embed::{Embedding, embed};
 pub use head::HeadWeights;
 pub use host::{HostLayer, HostLinear};
+pub use resident::{Footprint, Resident};
 pub use vocabulary::Decoder;

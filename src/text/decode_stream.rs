@@ -2,6 +2,7 @@
 
 use super::Tokenizer;
 use crate::base::Result;
+use std::ops::Deref;
 
 /// What stands for bytes that are no UTF-8.
 const REPLACEMENT: char = '\u{fffd}';
@@ -11,8 +12,9 @@ const REPLACEMENT: char = '\u{fffd}';
 /// A character that is spread over several tokens is held back until its last byte is there, and spaces between words are put
 /// where the whole sequence has them. Only where byte tokens (`<0xE4>`) are no UTF-8 does it differ from [`Tokenizer::decode`]:
 /// that replaces every byte of the run, this one only those that fit no character, since the others were already shown.
-pub struct DecodeStream<'a> {
-    tokenizer: &'a Tokenizer,
+pub struct DecodeStream<T> {
+    /// Borrowed or shared.
+    tokenizer: T,
     skip_special: bool,
     /// The last token that gave text by itself and those after it: a token's text depends on whether one comes before it.
     ids: Vec<u32>,
@@ -22,9 +24,9 @@ pub struct DecodeStream<'a> {
     bytes: Vec<u8>,
 }
 
-impl<'a> DecodeStream<'a> {
+impl<T: Deref<Target = Tokenizer>> DecodeStream<T> {
     /// A stream from the start of a text; with `skip_special`, special tokens give no text.
-    pub(super) fn new(tokenizer: &'a Tokenizer, skip_special: bool) -> Self {
+    pub fn new(tokenizer: T, skip_special: bool) -> Self {
         Self { tokenizer, skip_special, ids: Vec::new(), given: String::new(), bytes: Vec::new() }
     }
 

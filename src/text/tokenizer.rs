@@ -156,7 +156,7 @@ impl Tokenizer {
     }
 
     /// Decodes ids as they come.
-    pub fn decode_stream(&self, skip_special: bool) -> DecodeStream<'_> {
+    pub fn decode_stream(&self, skip_special: bool) -> DecodeStream<&Self> {
         DecodeStream::new(self, skip_special)
     }
 

@@ -11,8 +11,8 @@ impl Cpu {
         let AttentionShape { heads, kv_heads, head_dim, causal } = shape;
         let cached = segments.tokens().saturating_sub(q.rows);
         q.expect("the queries", if segments.len() == 1 { q.rows } else { segments.tokens() }, heads * head_dim)?;
-        k.expect("the keys", segments.tokens(), kv_heads * head_dim)?;
-        v.expect("the values", segments.tokens(), kv_heads * head_dim)?;
+        k.expect_rows("the keys", segments.tokens(), kv_heads * head_dim)?;
+        v.expect_rows("the values", segments.tokens(), kv_heads * head_dim)?;
         if heads == 0 || q.rows == 0 {
             return self.zeros(q.rows, q.cols).await;
         }

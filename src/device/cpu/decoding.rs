@@ -57,6 +57,16 @@ impl Cpu {
         self.wrap(Candle::cat(&[a.cpu()?.get(), b.cpu()?.get()], 0)?)
     }
 
+    /// See [`crate::device::Device::place`].
+    pub async fn place(&self, a: &Tensor, into: &Tensor, at: usize) -> Result<()> {
+        self.pace().await?;
+        into.expect_rows("the rows to write over", at + a.rows, a.cols)?;
+        if a.rows * a.cols > 0 {
+            into.cpu()?.get().slice_set(&a.cpu()?.get().contiguous()?, 0, at)?;
+        }
+        Ok(())
+    }
+
     /// See [`crate::device::Device::softmax_tile`].
     pub async fn softmax_tile(&self, logits: &Tensor, first: usize, targets: &[u32], state: &Tensor) -> Result<()> {
         self.pace().await?;

@@ -16,8 +16,8 @@ impl Gpu {
         // With a cache, the queries are the last rows of the one sequence.
         let cached = if segments.len() == 1 { n.saturating_sub(q.rows) } else { 0 };
         q.expect("q of attention", n - cached, heads * head_dim)?;
-        k.expect("k of attention", n, kv_heads * head_dim)?;
-        v.expect("v of attention", n, kv_heads * head_dim)?;
+        k.expect_rows("k of attention", n, kv_heads * head_dim)?;
+        v.expect_rows("v of attention", n, kv_heads * head_dim)?;
         if kv_heads == 0 || head_dim == 0 || !heads.is_multiple_of(kv_heads) {
             return Err(Error::internal(format_args!("attention with {heads} query heads of {head_dim} and {kv_heads} key heads")));
         }

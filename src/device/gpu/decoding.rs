@@ -105,6 +105,16 @@ impl Gpu {
         Ok(out)
     }
 
+    /// See [`super::super::Device::place`].
+    pub async fn place(&self, a: &Tensor, into: &Tensor, at: usize) -> Result<()> {
+        into.expect_rows("rows to write over", at + a.rows, a.cols)?;
+        let bytes = |rows: usize| (rows * a.cols) as u64 * 4;
+        if bytes(a.rows) > 0 {
+            self.record_copy(a.gpu()?.raw()?, 0, into.gpu()?.raw()?, bytes(at), bytes(a.rows));
+        }
+        self.flush_if_due().await
+    }
+
     /// See [`super::super::Device::softmax_tile`].
     pub async fn softmax_tile(&self, logits: &Tensor, first: usize, targets: &[u32], state: &Tensor) -> Result<()> {
         state.expect("state of softmax_tile", logits.rows, 4)?;

@@ -38,13 +38,26 @@ fn rotary_positions_agree() {
 #[test]
 fn cached_attention_agrees() {
     let Some(pair) = pair() else { return };
-    proptest!(ProptestConfig::with_cases(8), |(length in 2usize..60, new in 1usize..4, group in 1usize..3)| {
+    proptest!(ProptestConfig::with_cases(8), |(length in 2usize..60, new in 1usize..4, group in 1usize..3, spare in 0usize..9)| {
         let (new, shape) = (new.min(length), AttentionShape { heads: 2 * group, kv_heads: 2, head_dim: 8, causal: true });
         pair.agree(4e-6, async |device| {
             let q = tensor(device, new, shape.heads * 8, 5).await;
             let (k, v) = (tensor(device, length, 16, 6).await, tensor(device, length, 16, 7).await);
             let out = device.attention(&q, &k, &v, &Segments::new([length]), shape).await.unwrap();
-            vec![device.read(&out).await.unwrap()]
+            // The same from a cache with room to spare, that is filled in two steps.
+            let (keys, values) = (device.zeros(length + spare, 16).await.unwrap(), device.zeros(length + spare, 16).await.unwrap());
+            let first: Vec<u32> = (0..(length - new) as u32).collect();
+            let rest: Vec<u32> = ((length - new) as u32..length as u32).collect();
+            for (whole, cache) in [(&k, &keys), (&v, &values)] {
+                for rows in [&first, &rest] {
+                    let part = device.select(whole, Some(rows), None).await.unwrap();
+                    device.place(&part, cache, rows.first().map_or(0, |&row| row as usize)).await.unwrap();
+                }
+            }
+            let cached = device.attention(&q, &keys, &values, &Segments::new([length]), shape).await.unwrap();
+            let (out, cached) = (device.read(&out).await.unwrap(), device.read(&cached).await.unwrap());
+            assert_eq!(out, cached);
+            vec![out, device.read(&keys).await.unwrap()]
         });
     });
 }
