@@ -10,7 +10,7 @@ from torch import nn
 
 
 def submodule(module, name):
-    for part in name.split("."):
+    for part in filter(None, name.split(".")):
         module = getattr(module, part)
     return module
 
@@ -23,8 +23,17 @@ def put(layer, name, weight, bias):
     setattr(submodule(layer, parent), last, linear)
 
 
+def with_zero_biases(tensors, ends):
+    """The tensors, and zeros as the biases of linear maps (weights whose names end so) that have none."""
+    maps = [name for name in tensors if name.endswith(ends)]
+    zeros = {name.removesuffix("weight") + "bias": torch.zeros(tensors[name].shape[0], dtype=tensors[name].dtype) for name in maps}
+    return zeros | tensors
+
+
 class Bert:
     attention = "eager"
+    affine = True  # whether consumers have biases, or can be given them
+    prefixes = ("bert.", "encoder.layer.")  # of all tensors under a head, and of the blocks'
     producers = {"heads": ("attention.self.query", "attention.self.key", "attention.self.value"), "neurons": ("intermediate.dense",)}
     consumer = {"heads": "attention.output.dense", "neurons": "output.dense"}
     # The modules that see, at their entry, what the residual connection adds: (module, place among its arguments).
@@ -32,11 +41,13 @@ class Bert:
 
     def __init__(self, model, tensors):
         config = model.config
-        self.model = getattr(model, "bert", model)
-        self.layers = self.model.encoder.layer
-        self.units = {"heads": config.num_attention_heads, "neurons": config.intermediate_size}
+        under, blocks = self.prefixes
+        self.model = getattr(model, under.rstrip("."), model)
+        self.layers = submodule(self.model, blocks.rstrip("."))
         self.head_dim = config.hidden_size // config.num_attention_heads
-        self.prefix = ("bert." if any(name.startswith("bert.encoder.") for name in tensors) else "") + "encoder.layer."
+        self.prefix = (under if any(name.startswith(under + blocks) for name in tensors) else "") + blocks
+        neurons = tensors[f"{self.prefix}0.{self.consumer['neurons']}.weight"].shape[1]
+        self.units = {"heads": config.num_attention_heads, "neurons": neurons}
 
     def size(self, unit, part=None):
         """Channels that a unit has: outputs of a producer, or inputs of the consumer."""
@@ -60,6 +71,43 @@ class Bert:
         attention = layer.attention.self
         attention.num_attention_heads = heads
         attention.all_head_size = heads * self.head_dim
+
+
+class Roberta(Bert):
+    prefixes = ("roberta.", "encoder.layer.")
+
+
+class DistilBert(Bert):
+    producers = {"heads": ("attention.q_lin", "attention.k_lin", "attention.v_lin"), "neurons": ("ffn.lin1",)}
+    consumer = {"heads": "attention.out_lin", "neurons": "ffn.lin2"}
+    residual = {"heads": ("attention", 0), "neurons": ("ffn", 0)}
+    prefixes = ("distilbert.", "transformer.layer.")
+
+    def narrow(self, layer, heads, tensors):
+        for unit in self.producers:
+            for part in (*self.producers[unit], self.consumer[unit]):
+                put(layer, part, tensors[part + ".weight"], tensors[part + ".bias"])
+
+
+class Opt(Bert):
+    attention = "sdpa"
+    producers = {"heads": ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"), "neurons": ("fc1",)}
+    consumer = {"heads": "self_attn.out_proj", "neurons": "fc2"}
+    residual = {"heads": ("self_attn_layer_norm", 0), "neurons": ("final_layer_norm", 0)}
+    prefixes = ("model.", "decoder.layers.")
+
+    def one_form(self, tensors):
+        return with_zero_biases(tensors, ("_proj.weight", "fc1.weight", "fc2.weight"))
+
+    def embed(self, ids):
+        decoder = self.model.decoder
+        return decoder.embed_tokens(ids) + decoder.embed_positions(None, position_ids=torch.arange(ids.shape[1])[None])
+
+    def narrow(self, layer, heads, tensors):
+        for unit in self.producers:
+            for part in (*self.producers[unit], self.consumer[unit]):
+                put(layer, part, tensors[part + ".weight"], tensors[part + ".bias"])
+        layer.self_attn.num_heads = heads
 
 
 class Gpt2(Bert):
@@ -111,7 +159,7 @@ class Llama(Bert):
         self.model = getattr(model, "model", model)
         self.layers = self.model.layers
         self.units = {"heads": config.num_key_value_heads, "neurons": config.intermediate_size}
-        self.head_dim = config.head_dim
+        self.head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
         self.group = config.num_attention_heads // config.num_key_value_heads
         self.prefix = ("model." if any(name.startswith("model.layers.") for name in tensors) else "") + "layers."
 
@@ -121,9 +169,7 @@ class Llama(Bert):
         return self.head_dim * (1 if part in self.producers["heads"][1:] else self.group)
 
     def one_form(self, tensors):
-        maps = [name for name in tensors if name.endswith("_proj.weight")]
-        zeros = {name.removesuffix("weight") + "bias": torch.zeros(tensors[name].shape[0], dtype=tensors[name].dtype) for name in maps}
-        return zeros | tensors
+        return with_zero_biases(tensors, ("_proj.weight",))
 
     def embed(self, ids):
         return self.model.embed_tokens(ids)
@@ -140,4 +186,8 @@ class Llama(Bert):
                 put(layer, part, tensors[part + ".weight"], tensors[part + ".bias"])
 
 
-FAMILIES = {"bert": Bert, "gpt2": Gpt2, "llama": Llama}
+class Qwen2(Llama):
+    affine = False
+
+
+FAMILIES = {"bert": Bert, "distilbert": DistilBert, "gpt2": Gpt2, "llama": Llama, "opt": Opt, "qwen2": Qwen2, "roberta": Roberta}

@@ -6,7 +6,7 @@
 Each model has odd shapes and weights large enough that attention and activations matter. For each: `coppice eval` gives the logits
 (hidden states, where it has no head that Coppice computes) and the perplexity of stock Transformers; a `stock` and a `sliced` output
 load strictly and give the same again; a `sliced` output without repair gives the logits of the dense model whose consumers have
-zeros where they read what was removed. Hidden states and logits agree within 1e-3 of their standard deviation, perplexities within
+zeros where they read what was removed; and every tensor of an output is what liar.py's formulas give. Hidden states and logits agree within 1e-3 of their standard deviation, perplexities within
 1e-4, relatively.
 """
 
@@ -19,6 +19,7 @@ import sys
 
 import check_decoder
 import check_export  # before transformers: it sets the modules' cache
+import liar
 import numpy as np
 import reference
 import tokenizers
@@ -163,6 +164,14 @@ class Data:
         tokenizer.enable_truncation(POSITIONS)
         return [tokenizer.encode(sentence).ids for sentence in self.sentences]
 
+    def calibration(self, spec):
+        """The sequences that a repair is fitted on: there are fewer than a recipe asks for, so all are used."""
+        tokenizer = make_tokenizer(not spec.causal)
+        if spec.causal:
+            return check_decoder.cut(tokenizer.encode(self.path(spec).read_text(), add_special_tokens=False).ids, WINDOW, spec.config.bos_token_id)
+        tokenizer.enable_truncation(WINDOW)
+        return [tokenizer.encode(sentence).ids for sentence in self.sentences]
+
 
 @torch.no_grad()
 def stock_answers(model, spec, inputs):
@@ -223,6 +232,7 @@ def blind(model, spec, plan):
 class Judge:
     def __init__(self, command, root):
         self.command, self.root, self.faults, self.far = command, root, [], 0.0
+        self.asked, self.repaired = {}, {}  # consumers, by repair
         self.data = Data(root)
 
     def fault(self, name, what):
@@ -280,11 +290,26 @@ class Judge:
             self.fault(name, fault)
         if model is None:
             return None
+        self.formulas(name, spec, dense, folder, method)
         found = self.ours(name, spec, folder)
         stock = self.same(name, spec, model, found)
         if np.abs(stock - dense_answers).max() < 0.01 * dense_answers.std():
             self.fault(name, "it answers as the dense model does, so nothing was tested")
         return found and found[1]
+
+    def formulas(self, name, spec, dense, folder, method):
+        """Compares the tensors of an export with what the formulas give."""
+        oracle, report = liar.Dense(dense), reference.read_json(folder / "report.json")
+        export = oracle.family.one_form(reference.load_tensors(folder))
+        options = {"repair": method["reconstruction"], "error_aware": method.get("error_aware", False), "ridge": 0.01, "tolerance": liar.TOLERANCE}
+        options["criterion"] = "flap" if method["kind"] == "structured" else None
+        plan = reference.read_plan(folder)
+        faults, figures = liar.check_export(oracle, export, plan, self.data.calibration(spec), options, report)
+        for fault in faults:
+            self.fault(name, fault)
+        wanted = method["reconstruction"]
+        self.asked[wanted] = self.asked.get(wanted, 0) + sum(len(layer[unit]) < oracle.total(unit) for layer in plan for unit in liar.UNITS)
+        self.repaired[wanted] = self.repaired.get(wanted, 0) + figures.get("repaired", 0)
 
     def model(self, spec, number):
         dense = self.root / f"model{number}"
@@ -319,6 +344,8 @@ def main():
         if not families or spec.family in families:
             judge.model(spec, number)
             models += 1
+    for repair, count in judge.asked.items():
+        print(f"families: repair {repair}: {judge.repaired[repair]} of {count} consumers were repaired")
     print(f"families: {models} models, the largest distance is {judge.far:.2g}, {len(judge.faults)} faults")
     return 1 if judge.faults or not models else 0
 

@@ -14,6 +14,7 @@ mean and C = E[x x^T] - mu mu^T the covariance:
 
     bias   b' = b + W_P^T mu_P
     liar   Q = (C_KK + lam I)^-1 C_KP,  W' = W_K + Q W_P,  b' = b + W_P^T (mu_P - Q^T mu_K),  lam = ridge * mean(diag C_KK)
+    where a consumer can have no bias (Qwen2): uncentred, C = E[x x^T], lam from its diagonal, b' = b, and bias does nothing
     error-aware liar: the same least squares with x_s as input and x_t W + b + (r_t - r_s) as target, r being what the residual
            connection adds to y; damped toward W_K as above. The student's tensors are rounded to the dtype of the file.
 
@@ -91,7 +92,7 @@ def run_layer(dense, layer, hidden):
         for module, place, into in ((dense.consumer(unit), 0, into[0]), (residual, place, into[1])):
 
             def hook(_, args, kwargs, place=place, into=into):
-                into.append([*args, *kwargs.values()][place].flatten(0, 1).numpy())
+                into.append([*args, *kwargs.values()][place].flatten(0, -2).numpy())
 
             handles.append(blocks.submodule(layer, module).register_forward_pre_hook(hook, with_kwargs=True))
     outputs = [dense.family.run(layer, h) for h in hidden]
@@ -110,7 +111,8 @@ def narrow(dense, layer, number, plan, tensors):
 class Moments:
     """Sums over tokens of student input x and of the defect d = target - (x W_K + b)."""
 
-    def __init__(self):
+    def __init__(self, affine=True):
+        self.affine = affine
         self.tokens, self.x, self.d, self.xx, self.xd = 0, 0.0, 0.0, 0.0, 0.0
 
     def add(self, x, d):
@@ -121,6 +123,8 @@ class Moments:
     def repair(self, repair, ridge):
         """(change of W_K, change of b)"""
         mean_x, mean_d = self.x / self.tokens, self.d / self.tokens
+        if not self.affine:
+            mean_x, mean_d = 0.0 * mean_x, 0.0 * mean_d
         if repair == "none":
             return 0.0, 0.0
         if repair == "bias":
@@ -136,7 +140,7 @@ def moments(dense, number, unit, kept, teacher, student):
     """Over all tokens; `student` is None for statistics of the dense model alone."""
     W, b = dense.matrix(number, unit)
     K = dense.channels(unit, kept)
-    sums = Moments()
+    sums = Moments(dense.family.affine)
     for i, (x_t, r_t) in enumerate(teacher):
         x_s, r_s = (x_t[:, K], r_t) if student is None else student[i]
         sums.add(x_s, x_t @ W + r_t - r_s - x_s @ W[K])
