@@ -24,6 +24,10 @@ impl Repair for BiasCompensation {
         Needs { statistics: true, gram: false }
     }
 
+    fn shifts_only(&self) -> bool {
+        true
+    }
+
     fn solve<'a>(
         &'a self,
         device: &'a Device,

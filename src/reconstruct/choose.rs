@@ -53,6 +53,10 @@ pub async fn repair_site(
     let mut all = All { problems, made: None };
     for level in (1..=strongest).rev() {
         let repair = REPAIRS[level];
+        if repair.shifts_only() && !problems.fit.affine() {
+            reason.get_or_insert_with(|| "a stock config gives this layer no bias".to_owned());
+            continue;
+        }
         let bar = weaker[..level].iter().flatten().copied().reduce(f64::min);
         for factor in if repair.needs().gram { &LADDER[..] } else { &LADDER[..1] } {
             let options = RepairOptions { ridge: options.ridge * factor };

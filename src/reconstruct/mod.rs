@@ -36,6 +36,10 @@ pub trait Repair: Sync {
     fn summary(&self) -> &'static str;
     /// What calibration must collect for it.
     fn needs(&self) -> Needs;
+    /// Whether it changes nothing but the bias, and so nothing at all where there can be none.
+    fn shifts_only(&self) -> bool {
+        false
+    }
     /// New weights and bias for a consumer whose truncated weights are `truncated`, [kept, outputs].
     fn solve<'a>(
         &'a self,

@@ -91,6 +91,11 @@ impl Problem {
         self.y_sums.len()
     }
 
+    /// Whether the consumer has a bias, or can be given one.
+    pub(super) fn affine(&self) -> bool {
+        self.affine
+    }
+
     /// Number of tokens.
     pub fn count(&self) -> f64 {
         self.count

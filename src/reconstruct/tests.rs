@@ -42,8 +42,12 @@ fn data(tokens: usize, inputs: usize, outputs: usize, seed: u64) -> Data {
 
 impl Data {
     fn problem(&self, kept: &[u32]) -> Problem {
+        self.problem_of(kept, true)
+    }
+
+    fn problem_of(&self, kept: &[u32], affine: bool) -> Problem {
         let sums = block_on(self.moments.read_sums(&self.device)).unwrap();
-        block_on(Problem::plain(&self.device, &sums, self.moments.gram.as_ref(), &self.dense, kept, true)).unwrap()
+        block_on(Problem::plain(&self.device, &sums, self.moments.gram.as_ref(), &self.dense, kept, affine)).unwrap()
     }
 
     fn truncated(&self, kept: &[u32]) -> Tensor {
@@ -154,6 +158,22 @@ fn a_repair_that_generalises_is_kept() {
     let outcome = choose(&fit, &held_out, &[0, 2, 4, 5, 8], true);
     assert_eq!((outcome.repair, outcome.fell_back_from), ("liar", None));
     assert!(outcome.error_with.unwrap() < outcome.error_without.unwrap());
+}
+
+#[test]
+fn a_consumer_without_a_bias_is_not_said_to_be_compensated() {
+    let (fit, kept) = (data(400, 9, 3, 1), [0, 2, 4, 5, 8]);
+    let options = RepairOptions { ridge: 1e-6 };
+    for (wanted, affine, used) in [("bias", true, "bias"), ("bias", false, "none"), ("liar", false, "liar")] {
+        let problem = fit.problem_of(&kept, affine);
+        let problems = Problems { fit: &problem, held_out: Some(&problem) };
+        let truncated = fit.truncated(&kept);
+        let chosen = repair_site(&fit.device, repair(wanted).unwrap(), problems, &truncated, options, async |_| Ok(true));
+        let (found, outcome) = block_on(chosen).unwrap();
+        assert_eq!(outcome.repair, used);
+        assert_eq!(outcome.reason.is_some_and(|reason| reason.contains("no bias")), used == "none");
+        assert_eq!(found.shift.iter().any(|&shift| shift != 0.0), affine);
+    }
 }
 
 #[test]
