@@ -4,7 +4,7 @@
     python families.py COPPICE OUT_DIR [FAMILY...]
 
 Each model has odd shapes and weights large enough that attention and activations matter. For each: `coppice eval` gives the logits
-(hidden states, where it has no head that Coppice computes) and the perplexity of stock Transformers; a `stock` and a `sliced` output
+(hidden states, where it has no head that Coppice computes), the perplexity and the greedy text of stock Transformers; a `stock` and a `sliced` output
 load strictly and give the same again; a `sliced` output without repair gives the logits of the dense model whose consumers have
 zeros where they read what was removed; and every tensor of an output is what liar.py's formulas give. Hidden states and logits agree within 1e-3 of their standard deviation, perplexities within
 1e-4, relatively.
@@ -30,6 +30,7 @@ WORDS = 97  # tokens of the tokenizer
 TABLE = 101  # rows of the token table, more than the tokenizer needs
 POSITIONS = 40
 WINDOW = 23
+STEPS = 20  # tokens that are generated
 SPECIAL = ["[CLS]", "[PAD]", "[SEP]", "[UNK]"]  # where RoBERTa has its own
 RATIO = 0.3
 
@@ -253,7 +254,18 @@ class Judge:
         said = self.run(name, "eval", folder, "--task", spec.task, "--data", self.data.path(spec), "--logits", out, "--json", *window)
         return None if said is None else (json.loads(said), reference.read_answers(out))
 
-    def same(self, name, spec, model, found):
+    @torch.no_grad()
+    def greedy(self, name, spec, model, folder):
+        """Compares what the command generates, with its cache, with greedy text of the stock model."""
+        ids = make_tokenizer(False).encode(" ".join(self.data.text.split()[:5])).ids
+        steps = {"do_sample": False, "max_new_tokens": STEPS, "pad_token_id": 1}
+        right = model.generate(torch.tensor([ids]), attention_mask=torch.ones(1, len(ids)), **steps)[0, len(ids) :].tolist()
+        prompt = " ".join(map(word, ids))
+        said = self.run(name, "generate", folder, "--prompt", prompt, "--max-tokens", STEPS, "--json")
+        if said is not None and (tokens := json.loads(said)["tokens"]) != right:
+            self.fault(name, f"the greedy text is {tokens}, that of stock Transformers {right}")
+
+    def same(self, name, spec, model, found, folder):
         """Compares what the command said with a stock model; gives the stock answers."""
         inputs = self.data.inputs(spec)
         stock = stock_answers(model, spec, inputs)
@@ -270,6 +282,8 @@ class Judge:
         self.far = max(self.far, figures.get("distance", 0.0))
         for fault in faults:
             self.fault(name, fault)
+        if spec.task == "perplexity":
+            self.greedy(name, spec, model, folder)
         print(f"families: {name}: distance {figures.get('distance', float('nan')):.2g}")
         return stock
 
@@ -292,7 +306,7 @@ class Judge:
             return None
         self.formulas(name, spec, dense, folder, method)
         found = self.ours(name, spec, folder)
-        stock = self.same(name, spec, model, found)
+        stock = self.same(name, spec, model, found, folder)
         if np.abs(stock - dense_answers).max() < 0.01 * dense_answers.std():
             self.fault(name, "it answers as the dense model does, so nothing was tested")
         return found and found[1]
@@ -318,7 +332,7 @@ class Judge:
         for fault in faults:
             self.fault(spec.name, fault)
         found = self.ours(spec.name, spec, dense)
-        answers = self.same(spec.name, spec, model, found)
+        answers = self.same(spec.name, spec, model, found, dense)
         units = ["heads", "neurons"] if spec.family in ("llama", "qwen2") else ["neurons"]
         structured = {"kind": "structured", "units": units, "ratio": RATIO}
         for repair in ("bias", "liar"):
