@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Loads a decoder strictly in stock Transformers and compares the perplexity that `coppice eval` printed with its own.
 
-    coppice eval MODEL_DIR --task perplexity --data FILE --window N --limit M --json > OUT.json
-    python check_decoder.py MODEL_DIR OUT.json --data FILE --limit M [--window N]
+    coppice eval MODEL_DIR --task perplexity --data FILE --window N --limit M --json [--logits LOGITS.json] > OUT.json
+    python check_decoder.py MODEL_DIR OUT.json --data FILE --limit M [--window N] [--logits LOGITS.json]
     python check_decoder.py EXPORT_DIR                                             (loads, and generates with and without a cache)
 
 Perplexity, in f32 with sums in f64: FILE is tokenised once, as one stream without special tokens, and cut to its first M tokens.
@@ -11,7 +11,8 @@ window is dropped. Every token after the first of its window counts.
 
 Good: no missing, unexpected or mismatched keys (a `sliced` export goes through its own loader with trust_remote_code);
 perplexities within 1e-4 of each other, relatively; the same number of tokens, and of tokens whose logit is the largest (of equal
-ones that of the lowest id), but for two that rounding may decide; the same greedy text with a KV cache as without.
+ones that of the lowest id), but for two that rounding may decide; the same greedy text with a KV cache as without. Where logits
+are given, those of every token of the windows, within 1e-3 of their standard deviation.
 """
 
 import argparse
@@ -83,6 +84,13 @@ def check_perplexity(model, tokenizer, said, data, window=None, limit=None, tole
 
 
 @torch.no_grad()
+def window_logits(model, tokenizer, data, window, limit):
+    """Of every token of the windows: an array [tokens, vocabulary] in f64."""
+    windows = cut(read_stream(tokenizer, data, limit), window, model.config.bos_token_id)
+    return torch.cat([model(input_ids=torch.tensor([ids]), use_cache=False).logits[0] for ids in windows]).double().numpy()
+
+
+@torch.no_grad()
 def check_cache(model, prompt):
     """Greedy text, that a cache of keys and values must not change."""
     ids, options = torch.tensor([prompt]), {"do_sample": False, "max_new_tokens": STEPS, "eos_token_id": None, "pad_token_id": 0}
@@ -92,8 +100,8 @@ def check_cache(model, prompt):
     return [f"greedy text differs with a cache: {cached[len(prompt) :]} and {plain[len(prompt) :]}"]
 
 
-def check(folder, said=None, data=None, **options):
-    """Everything about one folder: (faults, figures)"""
+def check(folder, said=None, data=None, logits=None, **options):
+    """Everything about one folder: (faults, figures). `logits` is a file that the command wrote."""
     model, faults = check_export.load_strictly(folder)
     if model is None:
         return faults, {}
@@ -104,6 +112,11 @@ def check(folder, said=None, data=None, **options):
     if said is not None:
         more, figures = check_perplexity(model, reference.load_tokenizer(folder), said, data, **options)
         faults += more
+    if logits is not None:
+        stock = window_logits(model, reference.load_tokenizer(folder), data, options.get("window") or said["window"], options.get("limit"))
+        more, far = reference.compare(reference.read_answers(logits), stock, predictions=False)
+        faults += more
+        figures |= {f"logits_{key}": value for key, value in far.items()}
     return faults, {**figures, "parameters": sum(p.numel() for p in model.parameters())}
 
 
@@ -114,6 +127,7 @@ def main():
     parser.add_argument("--data", help="the text (default: the folder's valid.txt)")
     parser.add_argument("--window", type=int, help="tokens in a window (default: what the JSON says)")
     parser.add_argument("--limit", type=int, help="tokens of the stream (default: all)")
+    parser.add_argument("--logits", help="the logits that the command wrote")
     parser.add_argument("--tolerance", type=float, default=TOLERANCE)
     parser.add_argument("--self-test", action="store_true", help="check that broken models and answers are found")
     arguments = parser.parse_args()
@@ -122,12 +136,12 @@ def main():
         import decoder_self_test
 
         return decoder_self_test.run()
-    if not arguments.model:
-        parser.error("MODEL_DIR is needed")
+    if not arguments.model or (arguments.logits and not arguments.said):
+        parser.error("MODEL_DIR is needed, and OUT.json with --logits")
     said = json.loads(pathlib.Path(arguments.said).read_text(encoding="utf-8")) if arguments.said else None
     data = arguments.data or pathlib.Path(arguments.model) / "valid.txt"
     options = {"window": arguments.window, "limit": arguments.limit, "tolerance": arguments.tolerance}
-    return reference.verdict("check_decoder", *check(arguments.model, said, data, **options))
+    return reference.verdict("check_decoder", *check(arguments.model, said, data, arguments.logits, **options))
 
 
 if __name__ == "__main__":

@@ -160,6 +160,11 @@ def one_model(test, folders, name, tensors, config, tokenizer):
     test.expect(f"{name}: perplexity null", faults(tensors, said={**said, "perplexity": None}), good=False, naming="the perplexity is")
     test.expect(f"{name}: three tokens fewer right", faults(tensors, said={**said, "token_accuracy": said["token_accuracy"] - 3 / said["tokens"]}), good=False, naming="the token accuracy is")
     test.expect(f"{name}: a window too few", faults(tensors, said={**said, "tokens": said["tokens"] - SCOPE["window"] + 1}), good=False, naming="tokens is")
+    logits = check_decoder.window_logits(reference.load_model(dense), reference.load_tokenizer(dense), DATA, **SCOPE)
+    for what, change, good in (("its logits", 0.0, True), ("one logit off by 0.002 deviations", 0.002 * logits.std(), False)):
+        logits[3, 7] += change
+        reference.write_answers(dense / "logits.json", logits)
+        test.expect(f"{name}: {what}", check_decoder.check(dense, said, DATA, dense / "logits.json", **SCOPE)[0], good=good, naming="largest difference")
     parsed = transformers.AutoConfig.from_pretrained(dense)
     some = FAMILIES[family][1].format(1) + FAMILIES[family][5] + ".weight"
     test.expect(f"{name}: a perturbed tensor", faults({**tensors, some: tensors[some] * 1.05}, said=said), good=False, naming="the perplexity is")

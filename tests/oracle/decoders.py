@@ -4,8 +4,8 @@
     python decoders.py COPPICE OUT_DIR gpt2|llama [--device cpu|gpu] [--windows N]
 
 The dense model, then every recipe below: the folder loads strictly and generates the same with and without a cache; perplexity and
-token accuracy are those of stock Transformers, as check_decoder.py has them; the pruned tensors are those of the formulas, as liar.py
-has them. The calibration text is so short that every window of it is a sequence, whatever the seed.
+token accuracy and logits are those of stock Transformers, as check_decoder.py has them; the pruned tensors are those of the formulas,
+as liar.py has them. The calibration text is so short that every window of it is a sequence, whatever the seed.
 """
 
 import argparse
@@ -22,6 +22,7 @@ import reference
 import transformers
 
 LENGTH = 128  # tokens in a window
+LOGIT_WINDOWS = 2
 CHARACTERS = 12_000  # of the calibration text: about 25 windows
 BOTH = ["heads", "neurons"]
 BIAS, LIAR = {"reconstruction": "bias"}, {"reconstruction": "liar"}
@@ -56,10 +57,12 @@ class Judge:
         return done.stdout
 
     def answers(self, name, folder):
-        """Loads strictly, and answers as stock Transformers does."""
-        data = self.model / "valid.txt"
-        said = json.loads(self.run("eval", folder, "--task", "perplexity", "--data", data, "--window", LENGTH, "--limit", self.tokens, "--json"))
-        self.note(name, *check_decoder.check(folder, said, data, limit=self.tokens))
+        """Loads strictly, and answers as stock Transformers does; logits on a few windows of the text, as they are many."""
+        data, path = self.model / "valid.txt", self.root / "logits.json"
+        for tokens, logits in ((LOGIT_WINDOWS * LENGTH, path), (self.tokens, None)):
+            scope = ["--task", "perplexity", "--data", data, "--window", LENGTH, "--limit", tokens, "--json"]
+            said = json.loads(self.run("eval", folder, *scope, *(["--logits", logits] if logits else [])))
+            self.note(name, *check_decoder.check(folder, said, data, logits, limit=tokens))
 
     def prune(self, name, units, repair, ratio, kind):
         recipe = {
