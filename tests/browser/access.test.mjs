@@ -122,7 +122,7 @@ describe('by the rules of axe', () => {
       [...text.matchAll(/`([a-z0-9-]+)`/g)].map(([, id]) => id).filter((id) => id !== 'data-testid'),
     );
     // Shown in place of the accuracy: for models without a classifier, for decoders, and where nothing was compared.
-    for (const id of ['distance', 'perplexity', 'quality'])
+    for (const id of ['distance', 'perplexity', 'token-accuracy', 'quality'])
       for (const when of ['before', 'after']) assert.ok(listed.delete(`${id}-${when}`));
     const there = new Set(
       await site.page.evaluate(() => Array.from(document.querySelectorAll('[data-testid]'), (e) => e.dataset.testid)),

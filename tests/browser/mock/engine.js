@@ -16,6 +16,7 @@ export default async function init() {}
 export class Engine {
   #cancelled = false;
   #device;
+  #texts = new Map();
 
   static async start(device) {
     starts += 1;
@@ -48,11 +49,13 @@ export class Engine {
     if (!files.some(({ name }) => name === 'config.json')) {
       throw fail('input', 'The folder has no config.json; choose the folder that holds the whole model.');
     }
+    const config = JSON.parse(await files.find(({ name }) => name === 'config.json').blob.text());
+    const decoder = config.model_type !== 'bert';
     return {
-      family: 'bert',
-      class: 'BertForSequenceClassification',
-      head: 'classifier',
-      labels: ['negative', 'positive'],
+      family: config.model_type,
+      class: config.architectures[0],
+      head: decoder ? 'causal_lm' : 'classifier',
+      labels: decoder ? [] : ['negative', 'positive'],
       hidden: 384,
       head_dim: 32,
       vocabulary: 14965,
@@ -142,6 +145,31 @@ export class Engine {
 
   async evaluate() {
     return { task: 'classify', accuracy: 0.9, examples: 1 };
+  }
+
+  /** Writes one word of its settings' seed a token; 905 writes for ever, 903 loses the device at the third token. */
+  async begin_text(text, files, prompt, settings, onProgress) {
+    onProgress({ phase: 'open', layer: 0, layers: LAYERS, fraction: 0 });
+    await wait(5);
+    this.#texts.set(text, { made: 0, settings });
+    return prompt.split(' ').length;
+  }
+
+  async next_token(text) {
+    const state = this.#texts.get(text);
+    if (!state) throw fail('input', 'This text has ended; generate it again.');
+    this.#cancelled = false;
+    await wait(10);
+    if (this.#cancelled) throw fail('cancelled', 'The run was cancelled; nothing was written.');
+    const { seed, max_tokens: most } = state.settings;
+    state.made += 1;
+    if (seed === 903 && state.made === 3) throw fail('device', 'The GPU was lost; run again, or choose the CPU.');
+    const last = state.made === most && seed !== 905;
+    return { id: state.made, text: ` word${state.made}`, seconds: 0.01, ...(last && { ending: 'max_tokens' }) };
+  }
+
+  end_text(text) {
+    this.#texts.delete(text);
   }
 
   cancel() {

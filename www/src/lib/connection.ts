@@ -17,6 +17,7 @@ export class Connection {
   #catalog: Catalog | undefined;
   #last: Promise<unknown> = Promise.resolve();
   #nextId = 1;
+  #nextText = 1;
   #closed = false;
   /** Fails the call under way. */
   #abandon: (error: Error) => void = () => undefined;
@@ -46,6 +47,11 @@ export class Connection {
     })();
     this.#last = turn.catch(() => undefined);
     return untilAborted(turn, signal, CANCEL_MS * 1.5);
+  }
+
+  /** A number for a text, that no other has. */
+  nextText(): number {
+    return this.#nextText++;
   }
 
   close(): void {

@@ -4,9 +4,11 @@
  * ```js
  * const coppice = await Coppice.start({ device: 'auto' });
  * const { report, files } = await coppice.prune(inputFiles, recipe, { calibration: text });
+ * for await (const { text } of coppice.generate(files, { prompt: 'Once upon a time' })) show(text);
  * ```
  */
 import { Connection } from './connection.ts';
+import { Generation } from './generation.ts';
 import type { SentFile } from './protocol.ts';
 import type {
   Catalog,
@@ -14,6 +16,7 @@ import type {
   Estimate,
   Evaluation,
   EvaluateOptions,
+  GenerateOptions,
   Inspection,
   NamedBlob,
   Plan,
@@ -26,6 +29,7 @@ import type {
 } from './types.ts';
 
 export { CoppiceError } from './errors.ts';
+export type { Generation } from './generation.ts';
 export type * from './types.ts';
 
 /** The files of an output folder as the worker sends them. */
@@ -93,6 +97,14 @@ export class Coppice {
     const { task, data, limit, window } = options;
     const call = { method: 'evaluate', files: send(files), task, data, limit, window } as const;
     return (await this.#connection.call(call, options)) as Evaluation;
+  }
+
+  /**
+   * Goes on from a prompt with a causal language model, token by token; greedily, where nothing else is asked for. Several texts may be
+   * under way: they take turns by the token.
+   */
+  generate(files: readonly NamedBlob[], options: GenerateOptions): Generation {
+    return new Generation(this.#connection, send(files), options);
   }
 
   /** Ends the worker and frees the device. A call under way rejects. */

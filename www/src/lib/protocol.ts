@@ -24,7 +24,22 @@ export type Call =
       data: TextSource;
       limit: number | undefined;
       window: number | undefined;
-    };
+    }
+  /** Texts are numbered by the page, never twice, so that an engine that was replaced cannot mistake one for another. */
+  | { method: 'begin_text'; text: number; files: SentFile[]; prompt: string; settings: TextSettings }
+  | { method: 'next_token'; text: number }
+  | { method: 'end_text'; text: number };
+
+/** How a text is generated, as the core spells it; what is not there has its default. */
+export interface TextSettings {
+  max_tokens: number | undefined;
+  temperature: number | undefined;
+  top_k: number | undefined;
+  top_p: number | undefined;
+  seed: number | undefined;
+  stop: readonly string[] | undefined;
+  stop_tokens: readonly number[] | undefined;
+}
 
 export type ToWorker =
   | { type: 'start'; module: WebAssembly.Module; device: DevicePreference; memory: number | undefined }

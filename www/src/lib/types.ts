@@ -233,6 +233,47 @@ export interface PruneOptions extends RunOptions {
   evaluation?: TextSource | undefined;
 }
 
+/** Why a text ended. */
+export type Ending =
+  /** The last token is one that ends texts. */
+  | 'stop_token'
+  | 'stop_text'
+  | 'max_tokens'
+  /** Prompt and text have as many tokens as the model has positions. */
+  | 'context_full'
+  /** Its reader stopped it. */
+  | 'stopped';
+
+/** A generated token. */
+export interface Token {
+  id: number;
+  /** Text that is certain with it; empty while a character or a stop string may be unfinished. */
+  text: string;
+  /** Seconds that the engine spent on it; the first takes the prompt along. */
+  seconds: number;
+  /** With the last token: why the text ended. */
+  ending?: Ending;
+}
+
+export interface GenerateOptions extends RunOptions {
+  /** Text to go on from. */
+  prompt: string;
+  /** Most tokens; 128 where nothing is said. */
+  maxTokens?: number | undefined;
+  /** 0, the default, takes the most probable token each time; higher draws more freely. */
+  temperature?: number | undefined;
+  /** Draws from so many of the most probable tokens only; 0, the default, is no limit. */
+  topK?: number | undefined;
+  /** Draws from the most probable tokens that together have this probability only; 1, the default, is no limit. */
+  topP?: number | undefined;
+  /** Seed of the draws. */
+  seed?: number | undefined;
+  /** Strings that end the text before them. */
+  stop?: readonly string[] | undefined;
+  /** Tokens that end the text, beside those that the model's folder names. */
+  stopTokens?: readonly number[] | undefined;
+}
+
 export interface EvaluateOptions extends RunOptions {
   task: 'classify' | 'features' | 'perplexity';
   /** Labelled lines, plain lines of text, or for `perplexity` a text that is read as one stream. */

@@ -10,6 +10,14 @@ export function inputById(id: string): HTMLInputElement {
   return byId(id) as HTMLInputElement;
 }
 
+/** Hides a button and shows the one that takes its place; the focus goes along, since a hidden button loses it to nowhere. */
+export function exchange(leaving: HTMLElement, coming: HTMLElement): void {
+  const focused = document.activeElement === leaving;
+  leaving.hidden = true;
+  coming.hidden = false;
+  if (focused) coming.focus();
+}
+
 type Child = Node | string | null | undefined;
 
 /** Makes an element: attributes as strings, `true` for a bare attribute. Text is never parsed as markup. */

@@ -1,5 +1,5 @@
 import { clearError, showError } from './alert.ts';
-import { byId } from './dom.ts';
+import { byId, exchange } from './dom.ts';
 import { ModelStep } from './model.ts';
 import { NeedsLine } from './needs.ts';
 import { ProgressView } from './progress.ts';
@@ -7,6 +7,7 @@ import { RecipeStep } from './recipe.ts';
 import { ResultStep } from './result.ts';
 import { Session } from './session.ts';
 import { TextsStep } from './texts.ts';
+import { TryStep } from './try.ts';
 
 const session = new Session();
 const model = new ModelStep(session);
@@ -15,6 +16,7 @@ const recipe = new RecipeStep();
 const needs = new NeedsLine();
 const progress = new ProgressView();
 const result = new ResultStep();
+const tried = new TryStep(session);
 const start = byId('start') as HTMLButtonElement;
 const cancel = byId('cancel') as HTMLButtonElement;
 
@@ -25,6 +27,7 @@ texts.onChange = () => {
 model.onChange = (inspection, demo) => {
   texts.fit(inspection, demo);
   recipe.fit(inspection);
+  tried.fit(model.files, inspection, demo);
 };
 session.onStart = (coppice) => {
   recipe.offer(coppice.catalog);
@@ -41,14 +44,16 @@ needs.ask = async () => {
 };
 
 function setBusy(busy: boolean): void {
-  const [leaving, coming] = busy ? [start, cancel] : [cancel, start];
-  const focused = document.activeElement === leaving;
   session.busy = busy;
-  leaving.hidden = true;
-  coming.hidden = false;
-  // A hidden button loses the focus to nowhere.
-  if (focused) coming.focus();
+  tried.blocked = busy;
+  if (busy) exchange(start, cancel);
+  else exchange(cancel, start);
 }
+
+tried.onBusy = (busy) => {
+  session.busy = busy;
+  start.disabled = busy;
+};
 
 function say(sentence: string): void {
   byId('status').textContent = sentence;
@@ -63,13 +68,13 @@ async function run(): Promise<void> {
   };
   try {
     if (!model.inspection) throw new Error('There is no model yet; choose one in step 1.');
-    const chosen = recipe.read();
+    const [files, chosen] = [model.files, recipe.read()];
     needs.hold();
     setBusy(true);
     progress.begin();
     const [calibration, evaluation] = [await texts.calibration(), await texts.evaluation()];
     const coppice = await session.engine();
-    const pruned = await coppice.prune(model.files, chosen, {
+    const pruned = await coppice.prune(files, chosen, {
       calibration,
       evaluation,
       signal: abort.signal,
@@ -78,6 +83,8 @@ async function run(): Promise<void> {
       },
     });
     result.show(model.name, pruned);
+    // Another model may have been chosen meanwhile.
+    if (files === model.files) tried.offer(pruned.files);
     say('Done.');
     byId('result-title').focus();
   } catch (error) {

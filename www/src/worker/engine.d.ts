@@ -1,5 +1,5 @@
 /** What `#engine` is: the glue that wasm-bindgen writes, or the tests' stand-in (see vite.config.ts). */
-import type { SentFile } from '../lib/protocol.ts';
+import type { SentFile, TextSettings } from '../lib/protocol.ts';
 import type { Catalog, DeviceInfo, Progress } from '../lib/types.ts';
 
 type OnProgress = (progress: Progress) => void;
@@ -30,5 +30,14 @@ export class Engine {
     options: { task: string; data: string; limit: number | undefined; window: number | undefined },
     onProgress: OnProgress,
   ): Promise<unknown>;
+  begin_text(
+    text: number,
+    files: SentFile[],
+    prompt: string,
+    settings: TextSettings,
+    onProgress: OnProgress,
+  ): Promise<number>;
+  next_token(text: number): Promise<unknown>;
+  end_text(text: number): void;
   cancel(): void;
 }

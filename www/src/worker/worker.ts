@@ -41,6 +41,13 @@ async function perform(started: Engine, id: number, call: Call): Promise<unknown
       stopIfCancelled();
       return started.evaluate(files, { task, data, limit, window }, onProgress);
     }
+    case 'begin_text':
+      return started.begin_text(call.text, call.files, call.prompt, call.settings, onProgress);
+    case 'next_token':
+      return started.next_token(call.text);
+    case 'end_text':
+      started.end_text(call.text);
+      return undefined;
   }
 }
 
