@@ -85,15 +85,23 @@ device_checks() {
   check "$device: greedy text of stock Transformers" "$python" $oracle/check_generation.py "$coppice" "$out/$device/generation" --device "$device" || true
 }
 
-# What the browser tests left in out/browser/: WebGPU in Chromium, judged by stock Transformers.
+# browser_checks SENTENCES TOKENS: what the browser tests left in out/browser/: WebGPU in Chromium, judged by stock Transformers.
 browser_checks() {
-  local left=out/browser
+  local left=out/browser family name folder
   if [ ! -f "$left/gpu-sliced-liar.logits.json" ]; then
     echo "left out: the browser's models and logits, since $left/ has none; run the suite browser first"
     return
   fi
   check "browser gpu: bert-sst2: logits of stock Transformers" "$python" $oracle/check_logits.py "$model" "$left/gpu-dense.logits.json" --data "$dev" --rows "$1" || true
   check "browser gpu: downloaded model: loads and answers in stock Transformers" "$python" $oracle/check_export.py "$left/gpu-sliced-liar" "$left/gpu-sliced-liar.logits.json" --data "$dev" || true
+  for family in gpt2 llama; do
+    for name in dense sliced; do
+      folder=$left/gpu-$family-sliced
+      [ $name = sliced ] || folder=www/models/$family-stories
+      check "browser gpu: $family-stories, $name: loads and answers in stock Transformers" "$python" $oracle/check_decoder.py "$folder" \
+        "$left/gpu-$family-$name.json" --data "www/models/$family-stories/valid.txt" --limit "$2" --logits "$left/gpu-$family-$name.logits.json" || true
+    done
+  done
 }
 
 rm -rf "$out"
@@ -110,9 +118,9 @@ check "cpu: small random models of every family" "$python" $oracle/families.py "
 if [ "${1:-}" = --full ]; then
   need_vulkan
   device_checks gpu
-  browser_checks 872
+  browser_checks 872 1024
 else
-  browser_checks 100
+  browser_checks 100 128
 fi
 
 printf '%d passed, %d failed\n' "$passed" "$failed"

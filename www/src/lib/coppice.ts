@@ -94,8 +94,8 @@ export class Coppice {
 
   /** Measures a model on labelled lines, plain lines or, for a decoder, running text. */
   async evaluate(files: readonly NamedBlob[], options: EvaluateOptions): Promise<Evaluation> {
-    const { task, data, limit, window } = options;
-    const call = { method: 'evaluate', files: send(files), task, data, limit, window } as const;
+    const { task, data, limit, window, logits } = options;
+    const call = { method: 'evaluate', files: send(files), task, data, limit, window, logits } as const;
     return (await this.#connection.call(call, options)) as Evaluation;
   }
 

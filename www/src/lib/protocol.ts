@@ -24,6 +24,7 @@ export type Call =
       data: TextSource;
       limit: number | undefined;
       window: number | undefined;
+      logits: boolean | undefined;
     }
   /** Texts are numbered by the page, never twice, so that an engine that was replaced cannot mistake one for another. */
   | { method: 'begin_text'; text: number; files: SentFile[]; prompt: string; settings: TextSettings }

@@ -204,7 +204,7 @@ export interface Evaluation {
   window?: number;
   /** Share of the tokens that count whose logit is the largest, for `perplexity`. */
   token_accuracy?: number;
-  /** Logits or hidden states behind it, row-major, each row `width` long; empty for `perplexity`. */
+  /** Logits or hidden states behind it, row-major, each row `width` long; for `perplexity` only where asked for. */
   values: Float32Array;
   width: number;
 }
@@ -282,4 +282,6 @@ export interface EvaluateOptions extends RunOptions {
   limit?: number | undefined;
   /** Tokens in a window, for `perplexity`; at most the model's positions. */
   window?: number | undefined;
+  /** Whether `perplexity` gives the logits of every token too: vocabulary times tokens of them, so ask for few windows. */
+  logits?: boolean | undefined;
 }

@@ -27,7 +27,13 @@ export class Engine {
   ): Promise<unknown>;
   evaluate(
     files: SentFile[],
-    options: { task: string; data: string; limit: number | undefined; window: number | undefined },
+    options: {
+      task: string;
+      data: string;
+      limit: number | undefined;
+      window: number | undefined;
+      logits: boolean | undefined;
+    },
     onProgress: OnProgress,
   ): Promise<unknown>;
   begin_text(

@@ -36,10 +36,10 @@ async function perform(started: Engine, id: number, call: Call): Promise<unknown
       return started.prune(call.files, call.recipe, texts, onProgress);
     }
     case 'evaluate': {
-      const { files, task, limit, window } = call;
+      const { files, task, limit, window, logits } = call;
       const data = await read(call.data);
       stopIfCancelled();
-      return started.evaluate(files, { task, data, limit, window }, onProgress);
+      return started.evaluate(files, { task, data, limit, window, logits }, onProgress);
     }
     case 'begin_text':
       return started.begin_text(call.text, call.files, call.prompt, call.settings, onProgress);
