@@ -48,7 +48,7 @@ def facts(report):
         "seconds": seconds["calibrate"] + seconds["score"] + seconds["reconstruct"] + seconds["export"], "phases": seconds,
         "device": report["device"]["name"], "backend": report["device"]["backend"],
         "fallbacks": sum(1 for layer in report["layers"] for unit in layer.values() if unit.get("fell_back_from")),
-        "close_calls": len(report["close_calls"]), "peak_device_bytes": report["peak_device_bytes"],
+        "close_calls": len(report["close_calls"]), "memory": report["memory"],
     }
 
 
