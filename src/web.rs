@@ -105,7 +105,7 @@ impl Engine {
     pub async fn prune(&self, files: Vec<NamedBlob>, recipe: JsValue, texts: Texts, on_progress: Function) -> Result<JsValue, JsValue> {
         let (folder, recipe, inputs) = order(&files, &recipe, &texts)?;
         let (device, run) = self.begin(on_progress).map_err(thrown)?;
-        let pruned = job::prune(&device, &run, &folder, &recipe, &inputs, Storage::in_browser().await).await;
+        let pruned = job::prune(&device, &run, &folder, &recipe, &inputs, Storage::in_browser(&device).await).await;
         self.device.set(Some(device));
         let pruned = pruned.map_err(thrown)?;
         let written = Array::new();
@@ -120,7 +120,7 @@ impl Engine {
         let (folder, recipe, inputs) = order(&files, &recipe, &texts)?;
         // An empty `Function` for the progress would be made by evaluating text, which the page's policy forbids.
         let (device, _) = self.take().map_err(thrown)?;
-        let found = job::estimate(&device, &folder, &recipe, &inputs, &Storage::in_browser().await.shelves).await;
+        let found = job::estimate(&device, &folder, &recipe, &inputs, &Storage::in_browser(&device).await.shelves).await;
         self.device.set(Some(device));
         plain(&found.map_err(thrown)?)
     }

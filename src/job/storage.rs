@@ -2,7 +2,6 @@
 
 use crate::calibrate::{Shelf, Shelves};
 use crate::checkpoint::Scratch;
-#[cfg(not(target_arch = "wasm32"))]
 use crate::device::Device;
 
 /// Where a run keeps what it cannot hold.
@@ -35,15 +34,15 @@ impl Storage {
 
     /// Blobs for the output; memory outside of the wasm heap, and the origin's private file system, for the rest.
     #[cfg(target_arch = "wasm32")]
-    pub async fn in_browser() -> Self {
+    pub async fn in_browser(device: &Device) -> Self {
         use crate::checkpoint::{BlobScratch, BufferScratch, PrivateFileScratch};
-        /// What a tab can have beside its wasm heap without being noticed.
+        /// What a tab can have beside its wasm heap without being noticed; no more than half of what the device may use.
         const MEMORY: u64 = 1 << 30;
         let disk = PrivateFileScratch::new().await;
         Self {
             output: Box::new(BlobScratch),
             shelves: Shelves {
-                memory: Shelf { scratch: Box::new(BufferScratch), limit: MEMORY },
+                memory: Shelf { scratch: Box::new(BufferScratch), limit: MEMORY.min(device.budget() / 2) },
                 disk: Shelf { limit: disk.room(), scratch: Box::new(disk) },
             },
         }

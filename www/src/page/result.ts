@@ -1,7 +1,7 @@
 import type { Measure, PruneResult, Report } from '../lib/coppice.ts';
 import { showError } from './alert.ts';
 import { drawKept, headings, keptLayers, tableOfKept } from './chart.ts';
-import { byId, h } from './dom.ts';
+import { byId, download, h } from './dom.ts';
 import { bytes, count, duration, percent } from './format.ts';
 import { canPickFolder, saveAsZip, saveToFolder } from './save.ts';
 
@@ -159,9 +159,18 @@ function downloads(files: readonly File[], name: string): HTMLElement {
     h(
       'ul',
       { class: 'files', 'data-testid': 'output-files' },
-      ...files.map((file) => h('li', {}, `${file.name} `, h('span', {}, bytes(file.size)))),
+      ...files.map((file) => h('li', {}, saveOne(file), ' ', h('span', {}, bytes(file.size)))),
     ),
     h('p', { class: 'row' }, canPickFolder ? folder : null, zip),
     said,
   );
+}
+
+/** The name of an output file, as a button that saves that file alone. */
+function saveOne(file: File): HTMLElement {
+  const name = h('button', { type: 'button', class: 'link', 'data-testid': `save-file-${file.name}` }, file.name);
+  name.addEventListener('click', () => {
+    download(file, file.name);
+  });
+  return name;
 }
