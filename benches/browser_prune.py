@@ -169,6 +169,9 @@ async def run(options):
             async with session.ws_connect(target["webSocketDebuggerUrl"], max_msg_size=0) as socket:
                 address = f"http://127.0.0.1:{server.server_port}/"
                 print(json.dumps(await drive(Page(socket), address, options, downloads)))
+    except Exception:
+        print(pathlib.Path(profile, "stderr").read_text(errors="replace")[-3000:], file=sys.stderr)
+        raise
     finally:
         browser.kill()
         server.shutdown()
