@@ -66,7 +66,7 @@ pub async fn prune(device: &Device, run: &Run, folder: &Folder, recipe: &Recipe,
     run.report(Phase::Open, None, 0, 0.0);
     let Prepared { model, given, evaluation, needs, aware, calibration, used } = Prepared::new(device, folder, recipe, inputs).await?;
     let task = task(device, &model, recipe, needs, aware, used.as_ref(), &evaluation);
-    let (room, _) = task.memory().place(device.budget(), &storage.shelves)?;
+    let (room, _) = task.memory().place(free_budget(device), &storage.shelves)?;
     let (scratch, store) = (storage.output.as_ref(), Store::new(room, storage.shelves));
     let mut seconds = Seconds::default();
 
@@ -178,6 +178,11 @@ impl Prepared {
         };
         Ok(Self { model, given, evaluation, needs, aware, calibration, used })
     }
+}
+
+/// What a run may use of the device beside what is there already (texts that are being generated keep their models there).
+fn free_budget(device: &Device) -> u64 {
+    device.budget().saturating_sub(device.ledger().live())
 }
 
 /// What [`prune`] would need, without doing any of it.

@@ -284,6 +284,7 @@ fn thrown(error: Error) -> JsValue {
         ErrorKind::Input => "input",
         ErrorKind::Recipe => "recipe",
         ErrorKind::Device => "device",
+        ErrorKind::Budget => "budget",
         ErrorKind::Memory => "memory",
         ErrorKind::Io => "io",
         ErrorKind::Cancelled => "cancelled",

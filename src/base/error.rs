@@ -14,7 +14,9 @@ pub enum ErrorKind {
     Recipe,
     /// The compute device is missing, was lost, or refused an operation.
     Device,
-    /// The work does not fit into the memory that is there.
+    /// The work would not fit into the memory that is allowed; refused with the figures, and nothing is the worse for it.
+    Budget,
+    /// There is no memory left.
     Memory,
     /// Reading or writing failed outside of our control.
     Io,
@@ -58,7 +60,12 @@ impl Error {
         Self::new(ErrorKind::Device, message)
     }
 
-    /// The work does not fit.
+    /// The work would not fit into what is allowed.
+    pub fn budget(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Budget, message)
+    }
+
+    /// There is no memory left.
     pub fn memory(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Memory, message)
     }

@@ -118,7 +118,7 @@ impl Store {
     /// No tier has room.
     pub async fn keep(&self, device: &Device, tensor: Tensor, symmetric: bool) -> Result<Kept> {
         let (rows, cols) = (tensor.rows(), tensor.cols());
-        let bytes = (rows * cols * 4) as u64;
+        let bytes = rows as u64 * cols as u64 * 4;
         if self.counts[0].live.get() + bytes <= self.device {
             return Ok(self.kept(rows, cols, Place::Device(tensor), Tier::Device, bytes));
         }
@@ -165,7 +165,7 @@ impl Store {
             return Ok(Tier::Disk);
         }
         let live = |tier: Tier| self.counts[tier as usize].live.get() >> 20;
-        Err(Error::memory(format!(
+        Err(Error::budget(format!(
             "The statistics do not fit: {} MiB are on the device, {} MiB in memory and {} MiB on disk, and {} MiB more have no place; free some disk space, or use the criterion \"magnitude\" or the repair \"bias\", which need less.",
             live(Tier::Device),
             live(Tier::Memory),
@@ -194,7 +194,7 @@ fn blocks(count: usize) -> impl DoubleEndedIterator<Item = Range<usize>> {
 
 /// Bytes of the tiles on and above the diagonal.
 fn triangle_bytes(side: usize) -> u64 {
-    blocks(side).map(|rows| (rows.len() * (side - rows.start) * 4) as u64).sum()
+    blocks(side).map(|rows| rows.len() as u64 * (side - rows.start) as u64 * 4).sum()
 }
 
 /// The tiles of some whole rows from the diagonal on, one after another.

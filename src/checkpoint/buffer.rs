@@ -3,10 +3,11 @@
 use super::scratch::Scratch;
 use super::source::{ByteSource, Source, check_range};
 use crate::base::{Error, LocalFuture, Result};
-use js_sys::Uint8Array;
+use js_sys::{Array, Function, Reflect, Uint8Array};
 use std::any::Any;
 use std::ops::Range;
 use std::rc::Rc;
+use wasm_bindgen::{JsCast, JsValue};
 
 /// Scratch as one array buffer a piece.
 #[derive(Default)]
@@ -21,10 +22,13 @@ impl Scratch for BufferScratch {
     fn put(&self, name: &str, bytes: Vec<u8>) -> LocalFuture<'_, Result<Source>> {
         let name = name.to_owned();
         Box::pin(async move {
-            let buffer = Uint8Array::new_from_slice(&bytes);
-            if buffer.length() as usize != bytes.len() {
-                return Err(Error::memory(format!("The browser has no memory left for {name}; close other tabs and try again.")));
-            }
+            // Through `Reflect`, since the constructor throws where there is no memory left.
+            let length = Array::of1(&JsValue::from_f64(bytes.len() as f64));
+            let made = Reflect::get(&js_sys::global(), &"Uint8Array".into())
+                .and_then(|class| Reflect::construct(class.unchecked_ref::<Function>(), &length))
+                .map_err(|_| Error::memory(format!("The browser has no memory left for {name}; close other tabs and try again.")))?;
+            let buffer: Uint8Array = made.unchecked_into();
+            buffer.copy_from(&bytes);
             Ok(Rc::new(Buffer { name, bytes: buffer }) as Source)
         })
     }

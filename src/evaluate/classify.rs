@@ -1,5 +1,6 @@
 //! Accuracy, and the KL divergence to another model's predictions.
 
+use super::layers::{group_tokens, groups};
 use super::{batch_tokens, last_states};
 use crate::base::{Error, Phase, Result, Run};
 use crate::checkpoint::Checkpoint;
@@ -51,11 +52,13 @@ pub async fn classify(
         .iter()
         .map(|example| tokenizer.encode_line_cut(&example.sentence, architecture.positions))
         .collect::<Result<Vec<_>>>()?;
-    let batches = batches(&sequences, batch_tokens(device));
-    let states = last_states(device, run, phase, checkpoint, architecture, &batches).await?;
     let mut logits = Vec::new();
-    for (state, batch) in states.iter().zip(&batches) {
-        logits.extend(device.read(&head.logits(device, state, &batch.segments).await?).await?);
+    for group in groups(&sequences, group_tokens(device, architecture.hidden)) {
+        let batches = batches(group, batch_tokens(device));
+        let states = last_states(device, run, phase, checkpoint, architecture, &batches).await?;
+        for (state, batch) in states.iter().zip(&batches) {
+            logits.extend(device.read(&head.logits(device, state, &batch.segments).await?).await?);
+        }
     }
     let labels: Vec<usize> = set.examples.iter().map(|example| example.label).collect();
     let classes = logits.len() / labels.len().max(1);

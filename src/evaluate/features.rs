@@ -1,5 +1,6 @@
 //! Last hidden states, which are the output of a model without a head.
 
+use super::layers::{group_tokens, groups};
 use super::{batch_tokens, last_states};
 use crate::base::{Phase, Result, Run};
 use crate::checkpoint::Checkpoint;
@@ -30,18 +31,20 @@ pub async fn features(
     lines: &[String],
 ) -> Result<Features> {
     let sequences = lines.iter().map(|line| tokenizer.encode_line_cut(line, architecture.positions)).collect::<Result<Vec<_>>>()?;
-    let batches = batches(&sequences, batch_tokens(device));
     let mut states = Vec::new();
     let norm = match &architecture.final_norm {
         Some(norm) => Some(DeviceNorm::read(device, checkpoint, norm, architecture.norm_eps).await?),
         None => None,
     };
-    for state in last_states(device, run, phase, checkpoint, architecture, &batches).await? {
-        let state = match &norm {
-            Some(norm) => norm.apply(device, &state).await?,
-            None => state,
-        };
-        states.extend(device.read(&state).await?);
+    for group in groups(&sequences, group_tokens(device, architecture.hidden)) {
+        let batches = batches(group, batch_tokens(device));
+        for state in last_states(device, run, phase, checkpoint, architecture, &batches).await? {
+            let state = match &norm {
+                Some(norm) => norm.apply(device, &state).await?,
+                None => state,
+            };
+            states.extend(device.read(&state).await?);
+        }
     }
     Ok(Features { states, lengths: sequences.iter().map(Vec::len).collect(), hidden: architecture.hidden })
 }

@@ -274,7 +274,7 @@ fn fit(device: &Device, footprint: Footprint, capacity: usize) -> Result<()> {
     }
     let mib = |bytes: u64| format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20));
     let used = if live > 0 { format!(", of which {} are in use", mib(live)) } else { String::new() };
-    Err(Error::memory(format!(
+    Err(Error::budget(format!(
         "Generation keeps the whole model on the device, {} of weights and {} of cache for {capacity} tokens, but may use {}{used}; allow it more memory, ask for fewer tokens, or prune the model further.",
         mib(weights),
         mib(cache),

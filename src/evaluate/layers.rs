@@ -37,3 +37,40 @@ pub fn batch_tokens(device: &Device) -> usize {
     let info = device.info();
     if info.kind == "gpu" && !info.software { 4096 } else { 512 }
 }
+
+/// Tokens that go through the model together: as many as leave most of the budget to weights and activations, since each
+/// group reads all layers again. `widths` is the number of values that are held a token.
+pub(super) fn group_tokens(device: &Device, widths: usize) -> usize {
+    let fit = device.budget() / 4 / (4 * widths.max(1) as u64);
+    usize::try_from(fit).unwrap_or(usize::MAX).max(batch_tokens(device))
+}
+
+/// Consecutive sequences of at most `tokens` tokens in all, at least one.
+pub(super) fn groups(sequences: &[Vec<u32>], tokens: usize) -> Vec<&[Vec<u32>]> {
+    let (mut groups, mut start, mut filled) = (Vec::new(), 0, 0);
+    for (index, sequence) in sequences.iter().enumerate() {
+        if filled + sequence.len() > tokens && index > start {
+            groups.push(&sequences[start..index]);
+            (start, filled) = (index, 0);
+        }
+        filled += sequence.len();
+    }
+    if start < sequences.len() {
+        groups.push(&sequences[start..]);
+    }
+    groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::groups;
+
+    #[test]
+    fn groups_keep_the_order_and_the_limit() {
+        let sequences = vec![vec![1, 2, 3], vec![4], vec![5, 6, 7, 8, 9], vec![10, 11]];
+        let lengths: Vec<usize> = groups(&sequences, 4).iter().map(|group| group.len()).collect();
+        assert_eq!(lengths, [2, 1, 1]);
+        assert_eq!(groups(&sequences, 4).concat(), sequences);
+        assert!(groups(&[], 4).is_empty());
+    }
+}

@@ -1,5 +1,6 @@
 //! Perplexity and token accuracy over windows of a token stream, and the KL divergence to another model, token by token.
 
+use super::layers::{group_tokens, groups};
 use super::{batch_tokens, last_states};
 use crate::base::{Error, Phase, Result, Run};
 use crate::checkpoint::Checkpoint;
@@ -59,7 +60,9 @@ pub async fn predict(
         return Err(Error::input("The text gives no window of at least two tokens; give more text or another window."));
     }
     let (mut loss, mut right, mut kl) = (0.0, 0, reference.map(|_| 0.0));
-    for group in windows.chunks(group_windows(device, window, model, reference)) {
+    // States while a model runs, and those that wait for the divergence.
+    let widths = 2 * model.architecture.hidden + reference.map_or(0, |reference| reference.architecture.hidden);
+    for group in groups(windows, group_tokens(device, widths)) {
         let batches = batches(group, batch_tokens(device));
         let own = score(device, run, phase, model, &batches).await?;
         loss += own.loss;
@@ -71,15 +74,6 @@ pub async fn predict(
     let tokens = windows.len() * (window - 1);
     let mean = |sum: f64| sum / tokens as f64;
     Ok(Prediction { perplexity: mean(loss).exp(), tokens, window, token_accuracy: mean(right as f64), kl: kl.map(mean) })
-}
-
-/// Windows that go through the model together: as many as leave half of the budget to weights and activations, since each
-/// group reads all layers again.
-fn group_windows(device: &Device, window: usize, model: Measured<'_>, reference: Option<Measured<'_>>) -> usize {
-    // States while a model runs, and those that wait for the divergence.
-    let widths = 2 * model.architecture.hidden + reference.map_or(0, |reference| reference.architecture.hidden);
-    let fit = (device.budget() / 2) as usize / (4 * widths * window).max(1);
-    fit.max(batch_tokens(device).div_ceil(window))
 }
 
 /// Runs the model, keeps the states of every token that predicts another, and sums the losses.

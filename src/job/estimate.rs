@@ -82,8 +82,10 @@ impl Task<'_> {
             grams += if self.needs.gram { sums } else { 0 };
         }
         // A tile of the vocabulary with the logits of a chunk of rows, for both models.
-        let tile = if architecture.causal { (8192 * hidden * 8 + 8192 * 1024 * 16) as f64 } else { 0.0 };
-        let compared = ((self.evaluated * hidden * 12) as f64).min(self.device.budget() as f64 / 2.0);
+        let (rows, tokens) = (architecture.vocabulary.min(8192) as f64, self.evaluated.min(1024) as f64);
+        let tile = if architecture.causal { rows * (8.0 * hidden as f64 + 16.0 * tokens) } else { 0.0 };
+        // Longer texts go through in groups.
+        let compared = (12.0 * self.evaluated as f64 * hidden as f64).min(self.device.budget() as f64 / 4.0);
         let evaluation = if self.evaluated > 0 { compared + tile.max(layer_bytes) } else { 0.0 };
         let idle = if matches!(self.device, Device::Gpu(_)) { IDLE } else { 0 };
         let states = streams * self.tokens as u64 * hidden as u64 * 4;
@@ -168,10 +170,11 @@ impl Memory {
     /// # Errors
     /// One step alone needs more than the budget, or what is kept has no place; with the figures.
     pub(super) fn place(&self, budget: u64, shelves: &Shelves) -> Result<(u64, Tiers)> {
-        if self.working > budget {
-            return Err(Error::memory(format!(
+        let needed = self.working.max(self.evaluation);
+        if needed > budget {
+            return Err(Error::budget(format!(
                 "This run needs about {} on the device for one layer with its activations and its repair, and {} are allowed; allow more memory, shorten the calibration sequences, or choose the repair \"bias\".",
-                mebibytes(self.working),
+                mebibytes(needed),
                 mebibytes(budget)
             )));
         }
@@ -182,7 +185,7 @@ impl Memory {
         let memory = away.min(shelves.memory.limit);
         let disk = away - memory;
         if disk > shelves.disk.limit {
-            return Err(Error::memory(format!(
+            return Err(Error::budget(format!(
                 "This run keeps about {} of statistics and hidden states, and there is room for {} on the device, {} in memory and {} on disk; allow more memory, take fewer calibration sequences, or choose the repair \"bias\".",
                 mebibytes(self.states + self.grams),
                 mebibytes(room),
@@ -205,7 +208,7 @@ impl Estimate {
     /// Puts the parts together.
     pub(super) async fn new(task: &Task<'_>, shelves: &Shelves) -> Result<Self> {
         let (memory, work, device) = (task.memory(), task.work(), task.device);
-        let (_, kept) = memory.place(device.budget(), shelves)?;
+        let (_, kept) = memory.place(super::free_budget(device), shelves)?;
         let speed = device.quick_gflops().await? * 1e9;
         // In f64 a solve runs at half the speed of f32 products, and its small blocks at half of that.
         let slow = if matches!(device, Device::Cpu(_)) { 4.0 } else { 1.0 };

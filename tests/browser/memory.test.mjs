@@ -76,7 +76,7 @@ test('what does not fit goes to memory and to disk, and the result is the same',
 
 test('what cannot fit is refused before it starts', { timeout: 120_000 }, async () => {
   const refused = await run(5e6);
-  assert.equal(refused.kind, 'memory');
+  assert.equal(refused.kind, 'budget');
   assert.match(refused.message, /needs about \d+ MiB on the device .* and 5 MiB are allowed; allow more memory/);
 });
 

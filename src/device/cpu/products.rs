@@ -6,23 +6,29 @@ use crate::device::{Activation, Op, Tensor, Weight};
 use candle_core::Tensor as Candle;
 
 impl Cpu {
-    /// a b in slices of rows, so that no slice takes long. `b` may be strided.
-    async fn sliced_product(&self, a: &Candle, b: &Candle, finish: impl Fn(Candle) -> Result<Candle>) -> Result<Candle> {
+    /// a b in tiles, so that none takes long. Both sides of a tile are long where they can be: every tile packs its rows of `a`
+    /// and its columns of `b` anew, which would cost more than the product itself if one side were short. `b` may be strided.
+    async fn sliced_product(&self, a: &Candle, b: &Candle) -> Result<Candle> {
         let (rows, inner) = a.dims2()?;
-        let outputs = b.dim(1)?;
-        let slice = (SLICE_FLOPS / (2 * inner * outputs).max(1)).clamp(1, rows.max(1));
-        if rows == 0 || inner == 0 || outputs == 0 {
-            return Ok(Candle::zeros((rows, outputs), candle_core::DType::F32, a.device())?);
+        let cols = b.dim(1)?;
+        if rows == 0 || inner == 0 || cols == 0 {
+            return Ok(Candle::zeros((rows, cols), candle_core::DType::F32, a.device())?);
         }
-        let mut parts = Vec::new();
-        for start in (0..rows).step_by(slice) {
-            self.pace().await?;
-            parts.push(finish(a.narrow(0, start, slice.min(rows - start))?.matmul(b)?)?);
+        let elements = (SLICE_FLOPS / (2 * inner)).max(1);
+        let height = rows.min(elements.isqrt().max(1));
+        let width = (elements / height).clamp(1, cols);
+        let height = (elements / width).clamp(1, rows);
+        let mut bands = Vec::new();
+        for top in (0..rows).step_by(height) {
+            let band = a.narrow(0, top, height.min(rows - top))?;
+            let mut tiles = Vec::new();
+            for left in (0..cols).step_by(width) {
+                self.pace().await?;
+                tiles.push(band.matmul(&b.narrow(1, left, width.min(cols - left))?)?);
+            }
+            bands.push(joined(tiles, 1)?);
         }
-        match parts.as_slice() {
-            [one] => Ok(one.clone()),
-            _ => Ok(Candle::cat(&parts, 0)?),
-        }
+        joined(bands, 0)
     }
 
     /// See [`crate::device::Device::linear`].
@@ -36,16 +42,12 @@ impl Cpu {
             None => None,
         };
         let transposed = weight.cpu()?.get().t()?;
-        let y = self
-            .sliced_product(&x.cpu()?.get(), &transposed, |part| {
-                let part = match &bias {
-                    Some(bias) => part.broadcast_add(bias)?,
-                    None => part,
-                };
-                activate(part, activation)
-            })
-            .await?;
-        self.wrap(y)
+        let product = self.sliced_product(&x.cpu()?.get(), &transposed).await?;
+        let sum = match &bias {
+            Some(bias) => product.broadcast_add(bias)?,
+            None => product,
+        };
+        self.wrap(activate(sum, activation)?)
     }
 
     /// See [`crate::device::Device::matmul`].
@@ -54,7 +56,7 @@ impl Cpu {
         if a.dim(1)? != b.dim(0)? {
             return Err(Error::internal(format_args!("a product of {:?} and {:?}", a.dims(), b.dims())));
         }
-        let product = self.sliced_product(&a, &b, Ok).await?;
+        let product = self.sliced_product(&a, &b).await?;
         self.wrap(product)
     }
 
@@ -69,6 +71,14 @@ impl Cpu {
             }
         }
         self.wrap(tensor.contiguous()?)
+    }
+}
+
+/// Tiles side by side along a dimension.
+fn joined(mut tiles: Vec<Candle>, dim: usize) -> Result<Candle> {
+    match tiles.len() {
+        1 => Ok(tiles.remove(0)),
+        _ => Ok(Candle::cat(&tiles, dim)?),
     }
 }
 

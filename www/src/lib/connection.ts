@@ -76,6 +76,8 @@ export class Connection {
   }
 
   #discard(): void {
+    // The next engine runs on the device that this one chose.
+    if (this.#device) this.#options = { ...this.#options, device: this.#device.kind };
     void this.#starting?.then((handle) => {
       handle.terminate();
     });
@@ -85,7 +87,6 @@ export class Connection {
   /** Ends the worker and starts another on the same device, so that the next call finds it ready. */
   #replace(): void {
     this.#discard();
-    if (this.#device) this.#options = { ...this.#options, device: this.#device.kind };
     this.#handle().catch(() => undefined);
   }
 

@@ -1,6 +1,6 @@
 /** An error whose message is one sentence for the person. `kind` is what programs branch on. */
 export class CoppiceError extends Error {
-  /** `input`, `recipe`, `device`, `memory`, `io` or `internal`. */
+  /** `input`, `recipe`, `device`, `budget`, `memory`, `io` or `internal`. */
   readonly kind: string;
 
   constructor(kind: string, message: string) {

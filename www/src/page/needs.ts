@@ -33,7 +33,7 @@ export class NeedsLine {
       if (found) sentence = describe(found);
     } catch (error) {
       // Anything else is said when the run is started; this is what a person can change beforehand.
-      if (error instanceof CoppiceError && error.kind === 'memory') sentence = error.message;
+      if (error instanceof CoppiceError && error.kind === 'budget') sentence = error.message;
     }
     // A newer question has overtaken this one.
     if (asked === this.#asked) this.#line.textContent = sentence;
