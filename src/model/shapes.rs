@@ -88,10 +88,12 @@ impl Shapes<'_> {
         self.checkpoint.get(name).is_some()
     }
 
-    /// The decoder of a causal language model: the token table where the two are tied, else a tensor of its own.
+    /// The decoder of a causal language model: its own tensor where the file has it, whatever the config says of ties (as in
+    /// Transformers), else the token table where the two are tied.
     pub(super) fn decoder(&self, name: &str, tokens: &str, tied: bool, vocabulary: usize, hidden: usize) -> Result<Linear> {
+        let weight = if tied && !self.has(name) { tokens } else { name };
         Ok(Linear {
-            weight: self.table(if tied { tokens } else { name }, vocabulary, hidden)?,
+            weight: self.table(weight, vocabulary, hidden)?,
             bias: None,
             layout: Layout::OutIn,
             outputs: vocabulary,

@@ -1,6 +1,6 @@
 //! Configs that cannot be right or cannot be computed: a sentence each. Models that can be are judged by tests/oracle/families.py.
 
-use super::{Architecture, Config, rotary};
+use super::{Architecture, Config, Head, rotary};
 use crate::checkpoint::{Checkpoint, Data, Dtype, MemorySource, OutputTensor, encode, lay_out};
 use crate::model::testing::folder_of;
 use pollster::block_on;
@@ -142,4 +142,46 @@ fn rotary_scaling_is_read_in_both_spellings() {
         assert!(frequencies(json!({"rope_scaling": scaling})).unwrap_err().contains(missing));
     }
     assert!(frequencies(json!({"rope_parameters": {"partial_rotary_factor": 0.5}})).unwrap_err().contains("partial_rotary_factor"));
+}
+
+/// A Llama without blocks, with this config beside its sizes, and a head of so many rows.
+fn headed(fields: Value, rows: usize) -> Result<Architecture, String> {
+    let tensor = |name: &str, shape: &[u64], start: usize| {
+        let values: Vec<f32> = (start..).map(|i| i as f32).take(shape.iter().product::<u64>() as usize).collect();
+        let source = Rc::new(MemorySource::new(name, encode(Dtype::F32, &values).bytes));
+        OutputTensor { name: name.to_owned(), dtype: Dtype::F32, shape: shape.to_vec(), data: Data::Changed(source) }
+    };
+    let mut tensors = vec![tensor("model.norm.weight", &[4], 0), tensor("model.embed_tokens.weight", &[9, 4], 0)];
+    tensors.extend(["input_layernorm", "post_attention_layernorm"].map(|at| tensor(&format!("model.layers.0.{at}.weight"), &[4], 0)));
+    let linears =
+        ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj", "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"];
+    tensors.extend(linears.map(|at| tensor(&format!("model.layers.0.{at}.weight"), &[4, 4], 0)));
+    if rows > 0 {
+        tensors.push(tensor("lm_head.weight", &[rows as u64, 4], 7));
+    }
+    let files = lay_out(tensors, &BTreeMap::new(), u64::MAX).unwrap();
+    let checkpoint = block_on(Checkpoint::open(&folder_of(&files))).unwrap();
+    let base = json!({"model_type": "llama", "hidden_size": 4, "intermediate_size": 4, "num_attention_heads": 2, "num_hidden_layers": 1,
+        "vocab_size": 9});
+    Architecture::new(&Config::parse(&with(&base, fields).to_string()).unwrap(), &checkpoint).map_err(|error| error.to_string())
+}
+
+fn decoder(architecture: &Architecture) -> Option<&str> {
+    match &architecture.head {
+        Head::CausalLm { decoder } => Some(&decoder.weight),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_head_of_its_own_is_used_whatever_the_config_says_of_ties() {
+    for tied in [true, false] {
+        let found = headed(json!({"tie_word_embeddings": tied, "architectures": ["LlamaForCausalLM"]}), 9).unwrap();
+        assert_eq!(decoder(&found), Some("lm_head.weight"), "{tied}");
+        let message = headed(json!({"tie_word_embeddings": tied}), 10).unwrap_err();
+        assert!(message.starts_with("Tensor lm_head.weight") && message.contains("has shape [10, 4]"), "{message}");
+    }
+    let tied = headed(json!({"tie_word_embeddings": true, "architectures": ["LlamaForCausalLM"]}), 0).unwrap();
+    assert_eq!(decoder(&tied), Some("model.embed_tokens.weight"));
+    assert!(headed(json!({"architectures": ["LlamaForCausalLM"]}), 0).unwrap_err().contains("lm_head.weight"));
 }
