@@ -102,7 +102,8 @@ async def drive(page, address, options, downloads):
     await page.until(f"document.querySelector('[data-testid=device-info]').textContent !== '' && {started}", 120)
     folder = pathlib.Path(options.folder).resolve()
     await page.pick("model-files", sorted(path for path in folder.iterdir() if path.is_file()))
-    await page.until("document.querySelector('[data-testid=model-facts]').textContent !== ''", 60)
+    await page.until("document.querySelector('[data-testid=model-facts] dl') !== null", 60)
+    await asyncio.sleep(1)
     await page.fill("calibration-own", True)
     await page.pick("calibration-file", [folder / "calibration.txt"])
     if options.limit:
@@ -117,6 +118,10 @@ async def drive(page, address, options, downloads):
     await page.fill("unit-heads", options.heads)
     await page.fill("unit-neurons", True)
     await page.fill("error-aware", options.error_aware)
+    for field in ("sequences", "length"):
+        kept = await page.value(f"document.querySelector('[data-testid={field}]').value")
+        if kept != str(getattr(options, field)):
+            raise RuntimeError(f"the field {field} holds {kept}")
     await asyncio.sleep(4)
     needs = await page.text("estimate")
     await page.value(WATCH)
