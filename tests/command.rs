@@ -441,7 +441,7 @@ fn text_that_cannot_be_generated_is_refused() {
         (MODEL, vec![], vec!["causal", "BertForSequenceClassification"]),
         (&model, vec!["--max-tokens", "0"], vec!["max_tokens"]),
         (&model, vec!["--top-p", "0"], vec!["top-p"]),
-        (&model, vec!["--temperature=-1"], vec!["temperature"]),
+        (&model, vec!["--temperature", "-1"], vec!["temperature"]),
         // 7.4 million parameters, 4 bytes each on the CPU.
         (&model, vec!["--memory", "0.01"], vec!["28.1 MiB of weights", "may use 10.2 MiB"]),
         ("no/such/folder", vec![], vec!["no/such/folder"]),
@@ -454,4 +454,105 @@ fn text_that_cannot_be_generated_is_refused() {
         assert!(done.stdout.is_empty());
     }
     assert_eq!(coppice(&["generate", &model]).status.code(), Some(2));
+    let negative = generate(&model, &["--max-tokens", "-5"]);
+    assert_eq!(negative.status.code(), Some(2));
+    assert!(text(&negative.stderr).contains("a whole number that is not negative"), "{}", text(&negative.stderr));
+}
+
+#[test]
+fn places_that_must_not_be_written_are_refused_before_the_work() {
+    let bench = Bench::new();
+    let model = bench.broken("none", Some);
+    let recipe = bench.recipe(NEURONS, STOCK);
+    std::fs::write(bench.path("plan.json"), "{}").expect("written");
+    let planned = bench.path("planned.json");
+    let with_plan = std::fs::read_to_string(&recipe)
+        .expect("read")
+        .replace(NEURONS, r#"{"kind": "plan", "plan": "plan.json", "reconstruction": "none"}"#);
+    std::fs::write(&planned, with_plan).expect("written");
+    let contents = || -> Vec<(PathBuf, Option<Vec<u8>>)> {
+        let list = |folder: &Path| std::fs::read_dir(folder).expect("listed").map(|entry| entry.expect("an entry").path()).collect();
+        let mut all: Vec<PathBuf> = list(bench.folder.path());
+        all.extend::<Vec<PathBuf>>(list(Path::new(&model)));
+        all.sort();
+        all.into_iter().map(|path| (path.clone(), std::fs::read(path).ok())).collect()
+    };
+    let before = contents();
+    let out = "out".to_owned();
+    for (recipe, out, report, words) in [
+        (&recipe, &out, "model/config.json", ["config.json", "folder of the input model", "choose"]),
+        (&recipe, &out, "model/../model/new.json", ["new.json", "folder of the input model", "choose"]),
+        (&recipe, &out, "recipe.json", ["recipe.json", "that the job reads", "choose"]),
+        (&recipe, &out, "model/../train.tsv", ["train.tsv", "that the job reads", "choose"]),
+        (&recipe, &out, "dev.tsv", ["dev.tsv", "that the job reads", "choose"]),
+        (&planned, &out, "plan.json", ["plan.json", "that the job reads", "choose"]),
+        (&recipe, &out, "model/..", ["report", "is a folder", "file name"]),
+        (&recipe, &out, "none/report.json", ["none", "does not exist", "make that folder"]),
+        (&recipe, &out, "out/report.json", ["out", "output folder", "choose"]),
+        (&recipe, &"model/out".to_owned(), "r.json", ["model/out", "folder of the input model", "choose"]),
+        (&recipe, &"model/new/../out".to_owned(), "r.json", ["model/new/../out", "folder of the input model", "choose"]),
+        (&recipe, &"train.tsv/out".to_owned(), "r.json", ["train.tsv/out", "cannot be made", "choose"]),
+        // The folder's own name would do; the one that is written first is longer.
+        (&recipe, &"o".repeat(250), "r.json", ["ooo", "cannot be made", "shorter name"]),
+    ] {
+        let (out, report) = (bench.path(out), bench.path(report));
+        let done = coppice(&["prune", &model, "--recipe", recipe, "--out", &out, "--report", &report, "--device", "cpu"]);
+        let message = text(&done.stderr);
+        assert_eq!(done.status.code(), Some(1), "{message}");
+        // One sentence, and so no line about the device: nothing ran.
+        assert!(message.lines().count() == 1 && message.ends_with(".\n"), "{message}");
+        assert!(words.iter().all(|word| message.contains(word)), "no {words:?} in {message}");
+        assert!(before == contents(), "something was written: {message}");
+    }
+}
+
+#[test]
+fn a_report_is_written_where_it_is_asked_for() {
+    let bench = Bench::new();
+    let recipe = bench.recipe(r#"{"kind": "structured", "ratio": 0}"#, STOCK);
+    let (out, report) = (bench.path("out"), bench.path("r.json"));
+    std::fs::write(&report, "an older report").expect("written");
+    let done = coppice(&["prune", MODEL, "--recipe", &recipe, "--out", &out, "--report", &report, "--device", "cpu"]);
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    let read = |path: &str| -> serde_json::Value { serde_json::from_slice(&std::fs::read(path).expect("read")).expect("JSON") };
+    assert_eq!(read(&report)["ratio"], read(&bench.path("out/report.json"))["ratio"]);
+}
+
+#[test]
+fn an_estimate_needs_no_temporary_folder() {
+    let bench = Bench::new();
+    let recipe = bench.recipe(NEURONS, STOCK);
+    let done = Command::new(env!("CARGO_BIN_EXE_coppice"))
+        .args(["estimate", MODEL, "--recipe", &recipe, "--device", "cpu", "--json"])
+        .envs(["TMPDIR", "TMP", "TEMP"].map(|name| (name, bench.path("none"))))
+        .output()
+        .expect("the command runs");
+    assert!(done.status.success(), "{}", text(&done.stderr));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_error_output_that_is_full_stops_nothing() {
+    let run = |arguments: &[&str]| {
+        let full = std::fs::File::options().write(true).open("/dev/full").expect("opened");
+        Command::new(env!("CARGO_BIN_EXE_coppice")).args(arguments).stderr(full).output().expect("the command runs")
+    };
+    assert_eq!(run(&["inspect", "no/such/folder"]).status.code(), Some(1));
+    let (model, _) = stories("gpt2");
+    let done = run(&["generate", &model, "--device", "cpu", "--prompt", "Once", "--max-tokens", "2"]);
+    assert!(done.status.success() && !done.stdout.is_empty());
+}
+
+/// `script` gives the command a terminal.
+#[cfg(target_os = "linux")]
+#[test]
+fn generated_text_starts_on_a_line_of_its_own() {
+    let (model, _) = stories("gpt2");
+    let command = format!("'{}' generate '{model}' --device cpu --prompt Once --max-tokens 4", env!("CARGO_BIN_EXE_coppice"));
+    let done = Command::new("script").args(["-qec", &command, "/dev/null"]).output().expect("script (of util-linux) runs");
+    let shown = text(&done.stdout);
+    let (progress, answer) = shown.split_once("\r\x1b[K").expect("a cleared line");
+    assert!(done.status.success() && progress.contains("100 %") && !answer.contains('%'), "{shown:?}");
+    let alone = coppice(&["generate", &model, "--device", "cpu", "--prompt", "Once", "--max-tokens", "4"]);
+    assert!(answer.starts_with(text(&alone.stdout).trim_end()), "{answer:?}");
 }

@@ -4,6 +4,8 @@
 
 #[path = "coppice/generate.rs"]
 mod generate;
+#[path = "coppice/places.rs"]
+mod places;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand, ValueEnum};
@@ -110,7 +112,7 @@ struct DeviceArguments {
     #[arg(long, value_enum, default_value_t = DeviceChoice::Auto)]
     device: DeviceChoice,
     /// Memory that a run may use on the device, in GiB (2 on a GPU, half of what is free on the CPU).
-    #[arg(long, value_name = "GIB", value_parser = gibibytes)]
+    #[arg(long, value_name = "GIB", value_parser = gibibytes, allow_negative_numbers = true)]
     memory: Option<u64>,
 }
 
@@ -139,7 +141,7 @@ fn main() -> ExitCode {
     match pollster::block_on(execute(arguments.command)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{error}");
+            tell(&format!("{error}\n"));
             ExitCode::from(1)
         }
     }
@@ -182,36 +184,45 @@ async fn execute(command: Command) -> Result<()> {
     }
 }
 
-/// A recipe with the texts that it names.
-fn read_recipe(recipe_path: &Path) -> Result<(Recipe, Inputs)> {
+/// A recipe with the texts that it names, and the files that all of this was read from.
+fn read_recipe(recipe_path: &Path) -> Result<(Recipe, Inputs, Vec<PathBuf>)> {
     let recipe = Recipe::parse(&read_text(recipe_path)?)?;
     let base = recipe_path.parent().unwrap_or(Path::new(""));
-    let read = |path: &Option<String>| path.as_ref().map(|path| read_text(&base.join(path))).transpose();
+    let mut paths = vec![recipe_path.to_owned()];
+    let mut read = |path: Option<&str>| -> Result<Option<String>> {
+        let Some(path) = path.map(|path| base.join(path)) else { return Ok(None) };
+        let text = read_text(&path)?;
+        paths.push(path);
+        Ok(Some(text))
+    };
     let plan = match &recipe.method {
-        Method::Plan(planned) => planned.plan.as_str().map(str::to_owned),
+        Method::Plan(planned) => planned.plan.as_str(),
         Method::Structured(_) => None,
     };
     let inputs = Inputs {
-        calibration: read(&recipe.calibration.source)?,
-        evaluation: read(&recipe.evaluation.as_ref().and_then(|options| options.source.clone()))?,
-        plan: read(&plan)?,
+        calibration: read(recipe.calibration.source.as_deref())?,
+        evaluation: read(recipe.evaluation.as_ref().and_then(|options| options.source.as_deref()))?,
+        plan: read(plan)?,
     };
-    Ok((recipe, inputs))
+    Ok((recipe, inputs, paths))
 }
 
 async fn estimate_folder(dir: &Path, recipe: &Path, json: bool, device: DeviceArguments) -> Result<()> {
     let folder = Folder::open(dir)?;
-    let (recipe, inputs) = read_recipe(recipe)?;
+    let (recipe, inputs, _) = read_recipe(recipe)?;
     let device = open_device(device, CancelToken::default()).await?;
-    let storage = Storage::in_folder(&std::env::temp_dir(), &device)?;
-    let found = estimate(&device, &folder, &recipe, &inputs, &storage.shelves).await?;
+    let found = estimate(&device, &folder, &recipe, &inputs, &Storage::limits(&device)).await?;
     print(&if json { to_json(&found)? } else { found.to_string() })
 }
 
 async fn prune_folder(dir: &Path, recipe_path: &Path, out: &Path, report: Option<&Path>, device: DeviceArguments) -> Result<()> {
     let folder = Folder::open(dir)?;
+    places::check_out(out, dir)?;
     check_target(out)?;
-    let (recipe, inputs) = read_recipe(recipe_path)?;
+    let (recipe, inputs, read) = read_recipe(recipe_path)?;
+    if let Some(report) = report {
+        places::check_report(report, dir, out, &read)?;
+    }
     let (cancel, run) = run();
     let device = open_device(device, cancel).await?;
     // Beside the output, so that it lies on a disk that has room for it; the output's parents may be still to be made.
@@ -237,9 +248,21 @@ fn run() -> (CancelToken, Run) {
     let show = move |progress: &Progress| {
         let layer = progress.layer.map_or(String::new(), |layer| format!(", layer {} of {}", layer + 1, progress.layers));
         let new_line = if last.replace(Some(progress.phase)).is_some_and(|phase| phase != progress.phase) { "\n" } else { "\r" };
-        eprint!("{new_line}{:?}{layer}: {:3.0} % ", progress.phase, 100.0 * progress.fraction);
+        tell(&format!("{new_line}{:?}{layer}: {:3.0} % ", progress.phase, 100.0 * progress.fraction));
     };
     (cancel.clone(), Run::new(cancel, Rc::new(show)))
+}
+
+/// Makes room for other output where a run may have left its progress.
+fn clear_progress() {
+    if std::io::stderr().is_terminal() {
+        tell("\r\x1b[K");
+    }
+}
+
+/// Writes to standard error, at once; where that fails there is nobody to be told, and the work goes on.
+fn tell(text: &str) {
+    let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
 /// A number of GiB as bytes.
@@ -261,7 +284,7 @@ async fn open_device(chosen: DeviceArguments, cancel: CancelToken) -> Result<Dev
         device.ledger().set_budget(bytes);
     }
     let info = device.info();
-    eprintln!("Runs on the {} ({}, {}): {}.", info.kind, info.name, info.backend, info.why);
+    tell(&format!("Runs on the {} ({}, {}): {}.\n", info.kind, info.name, info.backend, info.why));
     Ok(device)
 }
 

@@ -25,9 +25,13 @@ pub async fn write_folder(files: &[OutputFile], out: &Path) -> Result<()> {
     staging.publish(&out)
 }
 
-/// Refuses, before any work, a folder that [`write_folder`] would refuse: a file, or one with something in it.
+/// Refuses, before any work, a folder that [`write_folder`] would refuse: a file, one with something in it, or one whose
+/// temporary folder cannot be made. That folder is made and removed at once: a run that is killed must leave nothing.
+///
+/// # Errors
+/// The folder cannot be written.
 pub fn check_target(out: &Path) -> Result<()> {
-    target(&[], out).map(drop)
+    Staging::new(&target(&[], out)?).map(drop)
 }
 
 /// The real path of the folder to be, if it may be written.
@@ -92,7 +96,12 @@ async fn write_file(file: &OutputFile, folder: &Path) -> Result<()> {
 }
 
 fn cannot_make(out: &Path, error: &std::io::Error) -> Error {
-    Error::io(format!("The output folder {} cannot be made ({error}); choose a place that can be written to.", out.display()))
+    let way_out = match error.kind() {
+        ErrorKind::NotADirectory => "choose a place that is not below a file",
+        ErrorKind::InvalidFilename => "give it a shorter name",
+        _ => "choose a place that can be written to",
+    };
+    Error::io(format!("The output folder {} cannot be made ({error}); {way_out}.", out.display()))
 }
 
 /// The temporary folder, and the parents that had to be made; all are removed unless it is published.

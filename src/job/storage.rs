@@ -19,17 +19,15 @@ impl Storage {
     /// No file can be made there.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn in_folder(folder: &std::path::Path, device: &Device) -> crate::base::Result<Self> {
-        use crate::checkpoint::{FileScratch, MemoryScratch};
-        // The CPU device has the memory already.
-        let memory = if matches!(device, Device::Cpu(_)) { 0 } else { crate::device::host_memory() };
-        Ok(Self {
-            output: Box::new(FileScratch::new(folder)?),
-            shelves: Shelves {
-                memory: Shelf { scratch: Box::new(MemoryScratch), limit: memory },
-                // How much the disk takes is seen when it is full.
-                disk: Shelf { scratch: Box::new(FileScratch::new(folder)?), limit: u64::MAX },
-            },
-        })
+        use crate::checkpoint::FileScratch;
+        Ok(Self { output: Box::new(FileScratch::new(folder)?), shelves: shelves(device, Box::new(FileScratch::new(folder)?)) })
+    }
+
+    /// Shelves with the limits of [`Storage::in_folder`] that make no file: for what only asks how much would fit.
+    #[cfg(not(target_arch = "wasm32"))]
+    #[must_use]
+    pub fn limits(device: &Device) -> Shelves {
+        shelves(device, Box::new(crate::checkpoint::MemoryScratch))
     }
 
     /// Blobs for the output; memory outside of the wasm heap, and the origin's private file system, for the rest.
@@ -46,5 +44,16 @@ impl Storage {
                 disk: Shelf { limit: disk.room(), scratch: Box::new(disk) },
             },
         }
+    }
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn shelves(device: &Device, disk: Box<dyn Scratch>) -> Shelves {
+    // The CPU device has the memory already.
+    let memory = if matches!(device, Device::Cpu(_)) { 0 } else { crate::device::host_memory() };
+    Shelves {
+        memory: Shelf { scratch: Box::new(crate::checkpoint::MemoryScratch), limit: memory },
+        // How much the disk takes is seen when it is full.
+        disk: Shelf { scratch: disk, limit: u64::MAX },
     }
 }

@@ -1,10 +1,11 @@
 //! `coppice generate`.
 
-use crate::{DeviceArguments, open_device, print, run, to_json};
+use crate::{DeviceArguments, clear_progress, open_device, print, run, tell, to_json};
 use coppice::base::{Error, Result};
 use coppice::checkpoint::Folder;
 use coppice::evaluate::{GenerateOptions, Token};
 use coppice::job::generate;
+use std::cell::Cell;
 use std::io::{ErrorKind, Write};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -17,16 +18,16 @@ pub(crate) struct GenerateArguments {
     #[arg(long)]
     prompt: String,
     /// Most tokens to generate.
-    #[arg(long, default_value_t = 128)]
+    #[arg(long, default_value_t = 128, value_parser = count, allow_negative_numbers = true)]
     max_tokens: usize,
     /// 0 takes the most probable token each time; higher draws more freely.
-    #[arg(long, default_value_t = 0.0)]
+    #[arg(long, default_value_t = 0.0, allow_negative_numbers = true)]
     temperature: f64,
     /// Draw from so many of the most probable tokens only; 0 is no limit.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = count, allow_negative_numbers = true)]
     top_k: usize,
     /// Draw from the most probable tokens that together have this probability only.
-    #[arg(long, default_value_t = 1.0)]
+    #[arg(long, default_value_t = 1.0, allow_negative_numbers = true)]
     top_p: f64,
     /// Seed of the draws.
     #[arg(long, default_value_t = 0)]
@@ -51,7 +52,13 @@ pub(crate) async fn execute(arguments: GenerateArguments) -> Result<()> {
     let folder = Folder::open(&dir)?;
     let (cancel, run) = run();
     let device = open_device(device, cancel).await?;
-    let stream = |token: &Token| if json { Ok(ControlFlow::Continue(())) } else { show(&token.text) };
+    let begun = Cell::new(false);
+    let stream = |token: &Token| {
+        if !begun.replace(true) {
+            clear_progress();
+        }
+        if json { Ok(ControlFlow::Continue(())) } else { show(&token.text) }
+    };
     let generated = generate(&device, &run, &folder, &prompt, &options, stream).await?;
     if json {
         return print(&to_json(&generated)?);
@@ -59,7 +66,7 @@ pub(crate) async fn execute(arguments: GenerateArguments) -> Result<()> {
     let Some(ending) = generated.ending else { return Ok(()) };
     print("")?;
     let speed = generated.tokens_per_second.map_or(String::new(), |speed| format!(", {speed:.1} a second"));
-    eprintln!("{} tokens{speed}; {}.", generated.tokens.len(), ending.reason());
+    tell(&format!("{} tokens{speed}; {}.\n", generated.tokens.len(), ending.reason()));
     Ok(())
 }
 
@@ -71,4 +78,8 @@ fn show(text: &str) -> Result<ControlFlow<()>> {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(ControlFlow::Break(())),
         Err(error) => Err(Error::io(format!("Standard output could not be written ({error})."))),
     }
+}
+
+fn count(text: &str) -> std::result::Result<usize, String> {
+    text.parse().map_err(|_| "give a whole number that is not negative, such as 40".to_owned())
 }
