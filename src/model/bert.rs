@@ -25,7 +25,7 @@ pub(super) fn describe(config: &Config, checkpoint: &Checkpoint) -> Result<Archi
 
 /// An encoder of these blocks, without its head.
 pub(super) fn encoder(config: &Config, checkpoint: &Checkpoint, family: Family) -> Result<Architecture> {
-    if config.flag_or("is_decoder", false) {
+    if config.flag_or("is_decoder", false)? {
         return Err(Error::input("config.json says is_decoder, and Coppice supports this family as an encoder only."));
     }
     if let Some(kind) = config.text("position_embedding_type").filter(|&kind| kind != "absolute") {
@@ -80,8 +80,8 @@ pub(super) fn encoder(config: &Config, checkpoint: &Checkpoint, family: Family) 
         hidden,
         vocabulary,
         positions,
-        activation: Activation::named(config.text("hidden_act").unwrap_or("gelu"))?,
-        norm_eps: config.number_or("layer_norm_eps", 1e-12)? as f32,
+        activation: Activation::named(config.text_or("hidden_act", "gelu")?)?,
+        norm_eps: config.epsilon_or("layer_norm_eps", 1e-12)?,
         norm_kind: NormKind::Layer,
         placement: NormPlacement::Post,
         rotary: None,

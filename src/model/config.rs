@@ -67,13 +67,47 @@ impl Config {
     pub fn number_or(&self, name: &str, default: f64) -> Result<f64> {
         match self.get(name) {
             None => Ok(default),
-            Some(value) => value.as_f64().ok_or_else(|| Error::input(format!("config.json has {name} = {value}, which is not a number."))),
+            Some(value) => value.as_f64().ok_or_else(|| not_a(name, value, "number")),
+        }
+    }
+
+    /// The epsilon of a normalisation, finite and not negative, or `default` where it is missing.
+    pub fn epsilon_or(&self, name: &str, default: f32) -> Result<f32> {
+        let value = self.number_or(name, f64::from(default))?;
+        match value as f32 {
+            epsilon if epsilon.is_finite() && epsilon >= 0.0 => Ok(epsilon),
+            _ => Err(Error::input(format!("config.json has {name} = {value}, which is not a finite number of at least 0."))),
         }
     }
 
     /// A truth value, or `default` where it is missing.
-    pub fn flag_or(&self, name: &str, default: bool) -> bool {
-        self.get(name).and_then(Value::as_bool).unwrap_or(default)
+    pub fn flag_or(&self, name: &str, default: bool) -> Result<bool> {
+        match self.get(name) {
+            None => Ok(default),
+            Some(value) => value.as_bool().ok_or_else(|| not_a(name, value, "truth value")),
+        }
+    }
+
+    /// A text, or `default` where it is missing.
+    pub fn text_or<'a>(&'a self, name: &str, default: &'a str) -> Result<&'a str> {
+        match self.get(name) {
+            None => Ok(default),
+            Some(value) => value.as_str().ok_or_else(|| not_a(name, value, "text")),
+        }
+    }
+
+    /// An object, where it is there.
+    pub fn object(&self, name: &str) -> Result<Option<&Map<String, Value>>> {
+        self.get(name).map(|value| value.as_object().ok_or_else(|| not_a(name, value, "JSON object"))).transpose()
+    }
+
+    /// The ids that a field names: one, or a list of them. Negative ones, which older configs write for none, are left out.
+    pub fn token_ids(&self, name: &str) -> Result<Vec<u32>> {
+        let Some(value) = self.get(name) else { return Ok(Vec::new()) };
+        let list = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+        let ids = list.iter().filter(|id| id.as_i64().is_none_or(|id| id >= 0));
+        let id = |id: &Value| id.as_u64().and_then(|id| u32::try_from(id).ok()).ok_or_else(|| not_a(name, value, "token id"));
+        ids.map(id).collect()
     }
 
     /// Names of the classes of a classifier, by index, from `id2label`; empty where there are none.
@@ -98,6 +132,11 @@ impl Config {
         text.push('\n');
         text
     }
+}
+
+/// What is wrong with a field of another type than `kind`.
+pub(super) fn not_a(name: &str, value: &Value, kind: &str) -> Error {
+    Error::input(format!("config.json has {name} = {value}, which is not a {kind}."))
 }
 
 #[cfg(test)]

@@ -53,7 +53,7 @@ pub(super) fn describe(config: &Config, checkpoint: &Checkpoint) -> Result<Archi
         hidden,
         vocabulary,
         positions,
-        activation: Activation::named(config.text("activation").unwrap_or("gelu"))?,
+        activation: Activation::named(config.text_or("activation", "gelu")?)?,
         norm_eps: 1e-12,
         norm_kind: NormKind::Layer,
         placement: NormPlacement::Post,

@@ -18,21 +18,29 @@ pub(super) fn layer_widths(config: &Config, index: usize, heads: usize, neurons:
     }
 }
 
-/// The first of the config's `architectures`.
+/// The first of the config's `architectures`, where it is a list that has one.
+fn named_class(config: &Config) -> Option<&str> {
+    config.get("architectures")?.get(0)?.as_str()
+}
+
+/// The first of the config's `architectures`, or `default`.
 pub(super) fn class_name(config: &Config, default: &str) -> String {
-    let first = config.get("architectures").and_then(|names| names.get(0)).and_then(serde_json::Value::as_str);
-    first.unwrap_or(default).to_owned()
+    named_class(config).unwrap_or(default).to_owned()
 }
 
 /// The token that begins a window: `bos_token_id`, of a list its first, or the family's default where the config does not speak
 /// of it and the vocabulary has it.
-pub(super) fn first_token(config: &Config, default: Option<u32>, vocabulary: usize) -> Option<u32> {
+pub(super) fn first_token(config: &Config, default: Option<u32>, vocabulary: usize) -> Result<Option<u32>> {
     const FIELD: &str = "bos_token_id";
     if !config.has(FIELD) {
-        return default.filter(|&id| (id as usize) < vocabulary);
+        return Ok(default.filter(|&id| (id as usize) < vocabulary));
     }
-    let value = config.get(FIELD)?;
-    value.as_u64().or_else(|| value.get(0)?.as_u64()).and_then(|id| u32::try_from(id).ok())
+    match config.token_ids(FIELD)?.first() {
+        Some(&id) if id as usize >= vocabulary => Err(Error::input(format!(
+            "config.json has {FIELD} {id} and vocab_size {vocabulary}, so no token has this id; use the config.json that belongs to the model."
+        ))),
+        first => Ok(first.copied()),
+    }
 }
 
 /// Width of one head where heads fill the hidden width; `hidden` and `heads` are the config's names.
@@ -55,11 +63,11 @@ pub(super) fn causal_head(
     vocabulary: usize,
     hidden: usize,
 ) -> Result<Head> {
-    let tied = config.flag_or("tie_word_embeddings", tied);
-    let named = config.get("architectures").is_some();
-    let class = class_name(config, "");
-    let causal =
-        if named { class.ends_with("ForCausalLM") || class.ends_with("LMHeadModel") } else { tied || shapes.has("lm_head.weight") };
+    let tied = config.flag_or("tie_word_embeddings", tied)?;
+    let causal = match named_class(config) {
+        Some(class) => class.ends_with("ForCausalLM") || class.ends_with("LMHeadModel"),
+        None => tied || shapes.has("lm_head.weight"),
+    };
     Ok(match causal {
         true => Head::CausalLm { decoder: shapes.decoder("lm_head.weight", tokens, tied, vocabulary, hidden)? },
         false => Head::None,

@@ -10,11 +10,11 @@ use crate::checkpoint::Checkpoint;
 
 pub(super) fn describe(config: &Config, checkpoint: &Checkpoint) -> Result<Architecture> {
     for flag in ["scale_attn_by_inverse_layer_idx", "add_cross_attention"] {
-        if config.flag_or(flag, false) {
+        if config.flag_or(flag, false)? {
             return Err(Error::input(format!("config.json sets {flag}, which Coppice does not support for GPT-2.")));
         }
     }
-    if !config.flag_or("scale_attn_weights", true) {
+    if !config.flag_or("scale_attn_weights", true)? {
         return Err(Error::input("config.json sets scale_attn_weights to false, which Coppice does not support for GPT-2."));
     }
     let hidden = config.size("n_embd")?;
@@ -56,8 +56,8 @@ pub(super) fn describe(config: &Config, checkpoint: &Checkpoint) -> Result<Archi
         hidden,
         vocabulary,
         positions,
-        activation: Activation::named(config.text("activation_function").unwrap_or("gelu_new"))?,
-        norm_eps: config.number_or("layer_norm_epsilon", 1e-5)? as f32,
+        activation: Activation::named(config.text_or("activation_function", "gelu_new")?)?,
+        norm_eps: config.epsilon_or("layer_norm_epsilon", 1e-5)?,
         norm_kind: NormKind::Layer,
         placement: NormPlacement::Pre,
         rotary: None,
@@ -71,7 +71,7 @@ pub(super) fn describe(config: &Config, checkpoint: &Checkpoint) -> Result<Archi
         },
         layers,
         final_norm: Some(shapes.layer_norm(&format!("{prefix}ln_f"), hidden)?),
-        bos: super::first_token(config, Some(50256), vocabulary),
+        bos: super::first_token(config, Some(50256), vocabulary)?,
         stock_units: &[Unit::Neurons],
         width_fields: WidthFields { neurons: "n_inner", heads: None },
         bias_fields: None,

@@ -39,6 +39,7 @@ pub(super) struct Biases {
 pub(super) fn describe(config: &Config, checkpoint: &Checkpoint) -> Result<Architecture> {
     super::head_width(config, "hidden_size", HEADS)?;
     let [attention, ffn] = FLAGS.map(|flag| config.flag_or(flag, false));
+    let (attention, ffn) = (attention?, ffn?);
     let family = Family {
         name: "llama",
         class: "LlamaForCausalLM",
@@ -106,8 +107,8 @@ pub(super) fn decoder(config: &Config, checkpoint: &Checkpoint, family: Family) 
         hidden,
         vocabulary,
         positions: config.size_or("max_position_embeddings", family.positions)?,
-        activation: Activation::named(config.text("hidden_act").unwrap_or("silu"))?,
-        norm_eps: config.number_or("rms_norm_eps", 1e-6)? as f32,
+        activation: Activation::named(config.text_or("hidden_act", "silu")?)?,
+        norm_eps: config.epsilon_or("rms_norm_eps", 1e-6)?,
         norm_kind: NormKind::Rms,
         placement: NormPlacement::Pre,
         rotary: Some(rotary::describe(config, head_dim)?),
@@ -116,7 +117,7 @@ pub(super) fn decoder(config: &Config, checkpoint: &Checkpoint, family: Family) 
         embeddings: Embeddings { tokens, positions: None, token_types: None, norm: None },
         layers,
         final_norm: Some(shapes.rms_norm(&format!("{prefix}norm"), hidden)?),
-        bos: super::first_token(config, family.bos, vocabulary),
+        bos: super::first_token(config, family.bos, vocabulary)?,
         stock_units: &[Unit::Heads, Unit::Neurons],
         width_fields: WidthFields {
             neurons: "intermediate_size",

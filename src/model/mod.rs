@@ -164,7 +164,10 @@ impl Architecture {
     pub fn new(config: &Config, checkpoint: &Checkpoint) -> Result<Self> {
         let kind = config.model_type()?;
         match FAMILIES.iter().find(|(name, _)| *name == kind) {
-            Some((_, describe)) => describe(config, checkpoint),
+            Some((_, describe)) => {
+                ["bos_token_id", "eos_token_id"].into_iter().try_for_each(|field| config.token_ids(field).map(drop))?;
+                describe(config, checkpoint)
+            }
             None => {
                 let names: Vec<&str> = FAMILIES.iter().map(|(name, _)| *name).collect();
                 Err(Error::input(format!(

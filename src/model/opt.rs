@@ -16,7 +16,7 @@ const BIASES: &str = "enable_bias";
 pub(super) fn describe(config: &Config, checkpoint: &Checkpoint) -> Result<Architecture> {
     let hidden = config.size("hidden_size")?;
     for flag in ["do_layer_norm_before", "layer_norm_elementwise_affine"] {
-        if !config.flag_or(flag, true) {
+        if !config.flag_or(flag, true)? {
             return Err(Error::input(format!("config.json sets {flag} to false, which Coppice does not support for OPT.")));
         }
     }
@@ -29,7 +29,7 @@ pub(super) fn describe(config: &Config, checkpoint: &Checkpoint) -> Result<Archi
     let heads = config.size("num_attention_heads")?;
     let head_dim = super::head_width(config, "hidden_size", "num_attention_heads")?;
     let neurons = config.size("ffn_dim")?;
-    let biased = config.flag_or(BIASES, true);
+    let biased = config.flag_or(BIASES, true)?;
     let shapes = Shapes { checkpoint };
     let at = if shapes.has("model.decoder.embed_tokens.weight") { "model.decoder" } else { "decoder" };
     let layers = (0..config.size("num_hidden_layers")?)
@@ -59,7 +59,7 @@ pub(super) fn describe(config: &Config, checkpoint: &Checkpoint) -> Result<Archi
     let tokens = shapes.table(&format!("{at}.embed_tokens.weight"), vocabulary, hidden)?;
     let table = shapes.table(&format!("{at}.embed_positions.weight"), positions + FIRST_POSITION, hidden)?;
     // Checkpoints that were tuned before the last normalisation was added do without it.
-    let final_norm = match config.flag_or("_remove_final_layer_norm", false) {
+    let final_norm = match config.flag_or("_remove_final_layer_norm", false)? {
         true => None,
         false => Some(shapes.layer_norm(&format!("{at}.final_layer_norm"), hidden)?),
     };
@@ -69,7 +69,7 @@ pub(super) fn describe(config: &Config, checkpoint: &Checkpoint) -> Result<Archi
         hidden,
         vocabulary,
         positions,
-        activation: Activation::named(config.text("activation_function").unwrap_or("relu"))?,
+        activation: Activation::named(config.text_or("activation_function", "relu")?)?,
         norm_eps: 1e-5,
         norm_kind: NormKind::Layer,
         placement: NormPlacement::Pre,
@@ -79,7 +79,7 @@ pub(super) fn describe(config: &Config, checkpoint: &Checkpoint) -> Result<Archi
         embeddings: Embeddings { tokens, positions: Some((table, FIRST_POSITION)), token_types: None, norm: None },
         layers,
         final_norm,
-        bos: first_token(config, Some(2), vocabulary),
+        bos: first_token(config, Some(2), vocabulary)?,
         stock_units: &[Unit::Neurons],
         width_fields: WidthFields { neurons: "ffn_dim", heads: None },
         bias_fields: Some([BIASES; 2]),

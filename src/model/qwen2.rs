@@ -28,7 +28,7 @@ fn check_window(config: &Config) -> Result<()> {
     let layers = config.size("num_hidden_layers")?;
     let slides = match config.get("layer_types").and_then(serde_json::Value::as_array) {
         Some(types) => types.iter().take(layers).any(|kind| kind == "sliding_attention"),
-        None => config.flag_or("use_sliding_window", false) && config.number_or("max_window_layers", 28.0)? < layers as f64,
+        None => config.flag_or("use_sliding_window", false)? && config.number_or("max_window_layers", 28.0)? < layers as f64,
     };
     let off = config.has("sliding_window") && config.get("sliding_window").is_none();
     let window = config.size_or("sliding_window", 4096)?;

@@ -1,8 +1,7 @@
 //! Rotary frequencies from a config, in both spellings: `rope_theta` with `rope_scaling`, and `rope_parameters`.
 
-use super::{Config, Rotary};
+use super::{Config, Rotary, config::not_a};
 use crate::base::{Error, Result};
-use serde_json::Value;
 use std::f64::consts::TAU;
 
 /// Config field of the positions that a model had before its scaling.
@@ -10,10 +9,14 @@ const ORIGINAL: &str = "original_max_position_embeddings";
 
 pub(super) fn describe(config: &Config, head_dim: usize) -> Result<Rotary> {
     // The older spelling wins where both are there, as in Transformers.
-    let given = |name: &str| config.get(name).filter(|value| value.as_object().is_none_or(|fields| !fields.is_empty()));
-    let parameters = given("rope_scaling").or_else(|| given("rope_parameters"));
-    let number = |name: &str| parameters.and_then(|value| value.get(name)).and_then(Value::as_f64);
-    let theta = match number("rope_theta") {
+    let given = |name: &str| config.object(name).map(|fields| fields.filter(|fields| !fields.is_empty()));
+    let (older, newer) = (given("rope_scaling")?, given("rope_parameters")?);
+    let parameter = |name: &str| older.or(newer).and_then(|fields| fields.get(name)).filter(|value| !value.is_null());
+    let number = |name: &str| match parameter(name) {
+        Some(value) => value.as_f64().ok_or_else(|| not_a(name, value, "number")).map(Some),
+        None => Ok(None),
+    };
+    let theta = match number("rope_theta")? {
         Some(theta) => theta,
         None => config.number_or("rope_theta", 10_000.0)?,
     };
@@ -21,12 +24,15 @@ pub(super) fn describe(config: &Config, head_dim: usize) -> Result<Rotary> {
         return Err(Error::input(format!("config.json has head_dim {head_dim} and rope_theta {theta}, which make no rotary positions.")));
     }
     let plain = (0..head_dim / 2).map(|pair| theta.powf(-2.0 * pair as f64 / head_dim as f64));
-    if number("partial_rotary_factor").is_some_and(|share| share != 1.0) {
+    if number("partial_rotary_factor")?.is_some_and(|share| share != 1.0) {
         return Err(Error::input("config.json turns only a part of each head (partial_rotary_factor), which Coppice does not support."));
     }
-    let kind = parameters.and_then(|value| value.get("rope_type").or_else(|| value.get("type"))).and_then(Value::as_str);
+    let kind = match parameter("rope_type").or_else(|| parameter("type")) {
+        Some(value) => Some(value.as_str().ok_or_else(|| not_a("rope_type", value, "text"))?),
+        None => None,
+    };
     let get = |name: &str| {
-        number(name).filter(|&value| value > 0.0).ok_or_else(|| {
+        number(name)?.filter(|&value| value > 0.0).ok_or_else(|| {
             let kind = kind.unwrap_or_default();
             Error::input(format!("config.json has {kind} rotary scaling without a positive {name}; use the model's own config."))
         })
@@ -39,7 +45,7 @@ pub(super) fn describe(config: &Config, head_dim: usize) -> Result<Rotary> {
         }
         Some("llama3") => {
             let (factor, low, high) = (get("factor")?, get("low_freq_factor")?, get("high_freq_factor")?);
-            let original = match (config.get(ORIGINAL), number(ORIGINAL)) {
+            let original = match (config.get(ORIGINAL), number(ORIGINAL)?) {
                 (None, Some(_)) => get(ORIGINAL)?,
                 (Some(_), _) => config.number_or(ORIGINAL, 0.0)?,
                 (None, None) => config.number_or("max_position_embeddings", 2048.0)?,

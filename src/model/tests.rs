@@ -144,7 +144,47 @@ fn rotary_scaling_is_read_in_both_spellings() {
     assert!(frequencies(json!({"rope_parameters": {"partial_rotary_factor": 0.5}})).unwrap_err().contains("partial_rotary_factor"));
 }
 
-/// A Llama without blocks, with this config beside its sizes, and a head of so many rows.
+#[test]
+fn fields_of_another_type_are_refused() {
+    for (fields, words) in [
+        (json!({"rope_scaling": 3}), "rope_scaling = 3, which is not a JSON object"),
+        (json!({"rope_parameters": [1]}), "rope_parameters = [1], which is not a JSON object"),
+        (json!({"rope_parameters": {"rope_theta": "1e4"}}), "rope_theta = \"1e4\", which is not a number"),
+        (json!({"rope_parameters": {"rope_type": 1}}), "rope_type = 1, which is not a text"),
+        (json!({"hidden_act": 3}), "hidden_act = 3, which is not a text"),
+        (json!({"tie_word_embeddings": "yes"}), "tie_word_embeddings = \"yes\", which is not a truth value"),
+        (json!({"attention_bias": 1}), "attention_bias = 1, which is not a truth value"),
+        (json!({"mlp_bias": 0}), "mlp_bias = 0, which is not a truth value"),
+        (json!({"bos_token_id": "a"}), "bos_token_id = \"a\", which is not a token id"),
+        (json!({"bos_token_id": 1.5}), "bos_token_id = 1.5, which is not a token id"),
+        (json!({"eos_token_id": [1, "x"]}), "which is not a token id"),
+        (json!({"rms_norm_eps": -1e-6}), "rms_norm_eps = -0.000001, which is not a finite number of at least 0"),
+        (json!({"rms_norm_eps": 1e300}), "which is not a finite number of at least 0"),
+        (json!({"rms_norm_eps": "a"}), "rms_norm_eps = \"a\", which is not a number"),
+        (json!({"bos_token_id": 9}), "bos_token_id 9 and vocab_size 9"),
+    ] {
+        let message = headed(fields, 9).unwrap_err();
+        assert!(message.starts_with("config.json has ") && message.contains(words), "{message}");
+    }
+    for fields in [
+        json!({"rope_scaling": null, "rope_parameters": {}, "eos_token_id": [1, 2], "bos_token_id": 8, "rms_norm_eps": 0}),
+        json!({"bos_token_id": null, "eos_token_id": -1, "tie_word_embeddings": null, "hidden_act": null}),
+    ] {
+        let found = headed(fields.clone(), 9).unwrap();
+        assert_eq!(found.bos, fields["bos_token_id"].as_u64().map(|id| id as u32));
+    }
+}
+
+#[test]
+fn architectures_without_a_name_are_as_none() {
+    for names in [json!([]), json!("LlamaModel"), json!(null), json!([3])] {
+        let found = headed(json!({"architectures": names}), 9).unwrap();
+        assert_eq!((found.class.as_str(), decoder(&found)), ("LlamaForCausalLM", Some("lm_head.weight")));
+    }
+    assert_eq!(decoder(&headed(json!({"architectures": ["LlamaModel"]}), 9).unwrap()), None);
+}
+
+/// A Llama of one block, with this config beside its sizes, and a head of so many rows.
 fn headed(fields: Value, rows: usize) -> Result<Architecture, String> {
     let tensor = |name: &str, shape: &[u64], start: usize| {
         let values: Vec<f32> = (start..).map(|i| i as f32).take(shape.iter().product::<u64>() as usize).collect();
