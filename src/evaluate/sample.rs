@@ -77,7 +77,10 @@ fn largest(logits: &[f32]) -> u32 {
 /// The tokens that may be drawn, each with a weight in proportion to its probability. By descending probability where some are cut
 /// off, else by id.
 fn candidates(logits: &[f32], sampling: &Sampling) -> Vec<(u32, f64)> {
-    let mut found: Vec<(u32, f64)> = logits.iter().zip(0..).map(|(&logit, id)| (id, f64::from(logit) / sampling.temperature)).collect();
+    // The largest is taken off before the division: a small temperature then gives -inf, whose weight is 0, and never inf - inf.
+    let top = f64::from(logits.iter().fold(f32::NEG_INFINITY, |top, &logit| top.max(logit)));
+    let scaled = |logit: f32| if f64::from(logit) == top { 0.0 } else { (f64::from(logit) - top) / sampling.temperature };
+    let mut found: Vec<(u32, f64)> = logits.iter().zip(0..).map(|(&logit, id)| (id, scaled(logit))).collect();
     let order = |a: &(u32, f64), b: &(u32, f64)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
     let limit = if sampling.top_k == 0 { found.len() } else { sampling.top_k.min(found.len()) };
     if limit < found.len() {
@@ -87,8 +90,7 @@ fn candidates(logits: &[f32], sampling: &Sampling) -> Vec<(u32, f64)> {
     if limit < logits.len() || sampling.top_p < 1.0 {
         found.sort_unstable_by(order);
     }
-    let top = found.iter().fold(f64::NEG_INFINITY, |top, &(_, logit)| top.max(logit));
-    found.iter_mut().for_each(|(_, value)| *value = (*value - top).exp());
+    found.iter_mut().for_each(|(_, value)| *value = value.exp());
     if sampling.top_p < 1.0 {
         let wanted = sampling.top_p * found.iter().map(|(_, weight)| weight).sum::<f64>();
         let mut sum = 0.0;
@@ -171,7 +173,10 @@ mod tests {
         let mut greedy = Sampler::new(Sampling { temperature: 0.0, ..ALL });
         assert_eq!(greedy.choose(&[1.0, 3.0, 3.0, -2.0]).unwrap(), 1);
         // So small that all but the largest vanish, and nothing overflows.
-        assert_eq!(Sampler::new(Sampling { temperature: 1e-300, ..ALL }).choose(&[1.0, 3.0, 2.0]).unwrap(), 1);
+        for temperature in [1e-300, 1e-310, 5e-324] {
+            assert_eq!(Sampler::new(Sampling { temperature, ..ALL }).choose(&[1.0, 3.0, 2.0]).unwrap(), 1);
+            assert_eq!(candidates(&[-1.0, -3.0], &Sampling { temperature, ..ALL }), [(0, 1.0), (1, 0.0)]);
+        }
         assert!(greedy.choose(&[1.0, f32::NAN]).unwrap_err().to_string().contains("not finite"));
     }
 

@@ -6,16 +6,21 @@ use crate::checkpoint::Folder;
 use serde_json::Value;
 
 /// Ids after which generation stops: `eos_token_id` of generation_config.json, else of config.json, else the `eos_token` of
-/// tokenizer_config.json. Empty where none of them names one that the tokenizer knows.
+/// tokenizer_config.json, else that of special_tokens_map.json. Empty where none of them names one that the tokenizer knows.
 pub(super) async fn read(folder: &Folder, tokenizer: &Tokenizer) -> Result<Vec<u32>> {
     for name in ["generation_config.json", "config.json"] {
         if let Some(ids) = json_file::read(folder, name).await?.get("eos_token_id").and_then(ids) {
             return Ok(ids);
         }
     }
-    let config = json_file::read(folder, "tokenizer_config.json").await?;
-    let token = config.get("eos_token").and_then(|token| token.as_str().or_else(|| token.get("content")?.as_str()));
-    Ok(token.and_then(|token| tokenizer.token_id(token)).into_iter().collect())
+    for name in ["tokenizer_config.json", "special_tokens_map.json"] {
+        let config = json_file::read(folder, name).await?;
+        let token = config.get("eos_token").and_then(|token| token.as_str().or_else(|| token.get("content")?.as_str()));
+        if let Some(id) = token.and_then(|token| tokenizer.token_id(token)) {
+            return Ok(vec![id]);
+        }
+    }
+    Ok(Vec::new())
 }
 
 /// One id, or a list of them.

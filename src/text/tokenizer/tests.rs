@@ -130,6 +130,9 @@ fn the_stop_tokens_are_those_that_the_folder_names() {
     assert_eq!(eos(&[("generation_config.json", "{}"), config, named]), [7]);
     assert_eq!(eos(&[("config.json", r#"{"eos_token_id":null}"#), named]), [3]);
     assert_eq!(eos(&[("tokenizer_config.json", r#"{"eos_token":"<nowhere>"}"#)]), [0_u32; 0]);
+    let map = ("special_tokens_map.json", r#"{"eos_token":"[SEP]"}"#);
+    assert_eq!(eos(&[("tokenizer_config.json", r#"{"eos_token":null}"#), map]), [3]);
+    assert_eq!(eos(&[config, map]), [7]);
     assert_eq!((demo().token_id("[SEP]"), demo().token_id("<nowhere>"), demo().is_special(3)), (Some(3), None, true));
     let broken = open(&[("tokenizer.json", DEMO), ("generation_config.json", "{")]).err().unwrap().to_string();
     assert!(broken.starts_with("generation_config.json is not JSON"), "{broken}");
