@@ -362,6 +362,27 @@ fn damaged_weights_are_no_scores() {
     };
     let model = bench.broken("model.safetensors", nan);
     bench.refused(&model, NEURONS, STOCK, &["not finite"]);
+    // Above every statistic, and no part of what this criterion and this repair look at.
+    let tensor = "bert.encoder.layer.5.output.dense.bias";
+    let last = |mut bytes: Vec<u8>| {
+        let length = u64::from_le_bytes(bytes[..8].try_into().expect("8 bytes")) as usize;
+        let header: serde_json::Value = serde_json::from_slice(&bytes[8..8 + length]).expect("a header");
+        let at = 8 + length + header[tensor]["data_offsets"][0].as_u64().expect("an offset") as usize;
+        bytes[at..at + 2].copy_from_slice(&[0x00, 0x7c]);
+        Some(bytes)
+    };
+    let model = bench.broken("model.safetensors", last);
+    let blind = NEURONS.replace("\"bias\"", "\"none\", \"criterion\": \"magnitude\"");
+    let recipe = bench.recipe(&blind, STOCK);
+    // Without an evaluation, whose logits would show it.
+    let written = std::fs::read_to_string(&recipe).expect("a recipe");
+    let (job, _) = written.rsplit_once(',').expect("an evaluation at its end");
+    std::fs::write(&recipe, format!("{job}}}")).expect("written");
+    let done = coppice(&["prune", &model, "--recipe", &recipe, "--out", &bench.path("out"), "--device", "cpu"]);
+    let message = text(&done.stderr);
+    assert_eq!(done.status.code(), Some(1), "{message}");
+    let sentence = format!("Tensor {tensor} holds values that are not finite; its weights are damaged, download the model again.");
+    assert!(message.contains(&sentence) && !Path::new(&bench.path("out")).exists(), "{message}");
 }
 
 #[test]

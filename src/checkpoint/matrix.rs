@@ -103,6 +103,26 @@ impl Matrix {
         (Matrix { rows, cols, dtype, layout, bytes: encoded.bytes }, encoded.overflowed)
     }
 
+    /// Whether no value is infinite or not a number; true of other dtypes than F32, F16 and BF16. Looks at the exponents alone,
+    /// without branches inside a chunk, so that the scan keeps up with reading.
+    pub fn is_finite(&self) -> bool {
+        let halves = |exponent: u16| {
+            let damaged = |chunk: &[[u8; 2]]| chunk.iter().fold(false, |any, &two| any | (u16::from_le_bytes(two) & exponent == exponent));
+            !self.bytes.as_chunks::<2>().0.chunks(4096).any(damaged)
+        };
+        match self.dtype {
+            Dtype::F16 => halves(0x7c00),
+            Dtype::BF16 => halves(0x7f80),
+            Dtype::F32 => {
+                let exponent = 0x7f80_0000;
+                let damaged =
+                    |chunk: &[[u8; 4]]| chunk.iter().fold(false, |any, &four| any | (u32::from_le_bytes(four) & exponent == exponent));
+                !self.bytes.as_chunks::<4>().0.chunks(4096).any(damaged)
+            }
+            _ => true,
+        }
+    }
+
     fn row_bytes(&self) -> usize {
         // A matrix without rows may claim any width.
         self.cols.saturating_mul(self.dtype.size())
@@ -244,6 +264,23 @@ mod tests {
                 assert!(matrix.to_f32_inputs_major().unwrap().is_empty());
                 assert!(matrix.keep_inputs(&[]).bytes.is_empty() && matrix.keep_outputs(&[]).bytes.is_empty());
                 assert_eq!(matrix.zero_inputs(&[]).zero_outputs(&[]), matrix);
+            }
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_not_finite_is_found_wherever_it_is() {
+        for (dtype, largest) in [(Dtype::F32, f32::MAX), (Dtype::F16, 65504.0), (Dtype::BF16, 3e38)] {
+            for size in [1, 4096, 9001] {
+                let with = |place: usize, value: f32| {
+                    let mut values = vec![-largest; size];
+                    values[place] = value;
+                    Matrix { rows: size, cols: 1, dtype, layout: Layout::OutIn, bytes: encode(dtype, &values).bytes }.is_finite()
+                };
+                assert!(with(0, 0.0) && with(size - 1, largest));
+                for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+                    assert!(!with(0, value) && !with(size / 2, value) && !with(size - 1, value), "{dtype:?} {size} {value}");
+                }
             }
         }
     }

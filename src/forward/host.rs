@@ -121,6 +121,22 @@ impl HostLayer {
         linears
     }
 
+    /// Fails where a value is infinite or not a number.
+    ///
+    /// # Errors
+    /// The message names the tensor.
+    pub fn check_finite(&self, layer: &Layer) -> Result<()> {
+        for (host, linear) in self.linears().into_iter().zip(layer.linears()) {
+            let bias = host.bias.iter().zip(&linear.bias);
+            if let Some((_, name)) = [(&host.weight, &linear.weight)].into_iter().chain(bias).find(|(matrix, _)| !matrix.is_finite()) {
+                return Err(Error::input(format!(
+                    "Tensor {name} holds values that are not finite; its weights are damaged, download the model again."
+                )));
+            }
+        }
+        Ok(())
+    }
+
     /// Bytes of weights and biases.
     pub fn bytes(&self) -> u64 {
         let size = |linear: &HostLinear| linear.weight.bytes.len() + linear.bias.as_ref().map_or(0, |bias| bias.bytes.len());

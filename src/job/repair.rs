@@ -129,6 +129,8 @@ impl SecondPass<'_> {
 
     /// The block with what the plan keeps, in the dtypes that will be written.
     fn pruned(&self, layer: &Layer, kept: &LayerPlan, dense: &HostLayer) -> Result<HostLayer> {
+        // Once a layer, before anything is fitted to it: not every method would stumble over these values.
+        dense.check_finite(layer)?;
         let kept = dense.keep(layer, &kept.heads, &kept.neurons);
         kept.converted(|own| output_dtype(&self.recipe.output, own))
     }
