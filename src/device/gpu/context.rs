@@ -92,13 +92,6 @@ impl Context {
         })
     }
 
-    /// Treats the adapter as a real GPU, whatever its name says.
-    pub(super) fn take_for_real(&mut self) {
-        self.software = false;
-        self.tiling.set(Tiling::Tiled);
-        self.pace.replace(Pace::new(false));
-    }
-
     /// Bytes that one binding may span.
     pub(super) fn max_binding(&self) -> u64 {
         self.max_binding.get()

@@ -47,21 +47,13 @@ pub struct Gpu {
     why: String,
 }
 
-/// GFLOP/s of a quick product that no program on a CPU reaches.
-const REAL: f64 = 1000.0;
-
 impl Gpu {
     /// Opens the fastest adapter; `why` tells the person why it was chosen.
     ///
     /// # Errors
     /// There is no adapter, or it cannot be opened.
     pub async fn open(cancel: CancelToken, why: &str) -> Result<Self> {
-        let mut gpu = Self { context: Context::open().await?, cancel, why: why.to_owned() };
-        // Names can be borrowed: a driver put in a software adapter's place keeps its name, and is a hundred times faster.
-        if gpu.context.software && gpu.quick_gflops().await? > REAL {
-            gpu.context.take_for_real();
-        }
-        Ok(gpu)
+        Ok(Self { context: Context::open().await?, cancel, why: why.to_owned() })
     }
 
     /// What this device is and why it was chosen.
