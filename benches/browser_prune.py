@@ -140,7 +140,7 @@ async def drive(page, address, options, downloads):
     else:
         raise RuntimeError(f"the run took more than {options.timeout} s; it was at: {last}")
     longest = await page.value("window.longest")
-    await page.click("save-file-report.json")
+    await page.value("""[...document.querySelectorAll('[data-testid="save-file"]')].find((one) => one.textContent === 'report.json').click()""")
     for _ in range(100):
         found = [path for path in downloads.iterdir() if path.name.startswith("report") and path.suffix == ".json"]
         if found:
