@@ -189,10 +189,8 @@ impl SecondPass<'_> {
         let matrix = written.into_inner().ok_or_else(|| Error::internal("a repair without weights"))?;
         let bias = match &dense.bias {
             Some(bias) => {
-                let values: Vec<f32> =
-                    dense.bias_values()?.iter().zip(&fit.shift).map(|(b, shift)| (f64::from(*b) + shift) as f32).collect();
                 let dtype = output_dtype(&self.recipe.output, bias.dtype);
-                Some(Matrix { dtype, bytes: encode(dtype, &values).bytes, ..bias.clone() })
+                Some(Matrix { dtype, bytes: encode(dtype, &shifted(dense, &fit)?).bytes, ..bias.clone() })
             }
             None if fit.shift.iter().any(|&shift| shift != 0.0) => {
                 let values = shifted(dense, &fit)?;
