@@ -5,8 +5,8 @@ use crate::base::{Error, Result};
 use crate::calibrate::Needs;
 use crate::export::OutputOptions;
 use crate::model::Unit;
-use crate::reconstruct::{Repair, repair};
-use crate::score::{Criterion, criterion};
+use crate::reconstruct::{Repair, Ridge, repair};
+use crate::score::{Criterion, ScoreOptions, criterion};
 use crate::text::CalibrationOptions;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -50,6 +50,9 @@ pub struct Structured {
     pub allocation: String,
     /// Share of the blocks' linear parameters to remove.
     pub ratio: f64,
+    /// Options of the criterion.
+    #[serde(flatten, skip_deserializing)]
+    pub options: ScoreOptions,
     /// How the rest is repaired.
     #[serde(flatten, skip_deserializing)]
     pub repair: RepairRecipe,
@@ -62,6 +65,7 @@ impl Default for Structured {
             criterion: "flap".to_owned(),
             allocation: "uniform".to_owned(),
             ratio: 0.5,
+            options: ScoreOptions::default(),
             repair: RepairRecipe::default(),
         }
     }
@@ -84,15 +88,34 @@ pub struct Planned {
 pub struct RepairRecipe {
     /// Name of the repair.
     pub reconstruction: String,
-    /// Damping, as a multiple of the mean variance of the kept inputs.
-    pub ridge: f64,
+    /// Damping, as a multiple of the mean variance of the kept inputs, or `auto`: the best on held-out tokens.
+    pub ridge: Ridge,
+    /// Whether a bias takes part; without it nothing is centred.
+    pub affine: bool,
     /// Whether the repair of a layer sees the inputs that the pruned layers below it really give.
     pub error_aware: bool,
+    /// What an error-aware repair aims at.
+    pub target: Target,
+}
+
+/// What an error-aware repair aims at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    /// The residual stream of the dense model: its outputs, and what the stream has drifted so far.
+    #[default]
+    Residual,
+    /// The outputs of the dense model alone (Greedy Output Approximation, 2025; OSSCAR, 2024).
+    Output,
+}
+
+impl RepairRecipe {
+    const NAMES: &[&str] = &["reconstruction", "ridge", "affine", "error_aware", "target"];
 }
 
 impl Default for RepairRecipe {
     fn default() -> Self {
-        Self { reconstruction: "liar".to_owned(), ridge: 0.01, error_aware: false }
+        Self { reconstruction: "liar".to_owned(), ridge: Ridge::Fixed(0.01), affine: true, error_aware: false, target: Target::default() }
     }
 }
 
@@ -155,8 +178,15 @@ impl Method {
         };
         let kind = fields.remove("kind");
         match kind.as_ref().and_then(Value::as_str) {
-            Some("structured") => Ok(Self::Structured(flattened(fields)?)),
-            Some("plan") => Ok(Self::Plan(flattened(fields)?)),
+            Some("structured") => {
+                let repair = taken(&mut fields, RepairRecipe::NAMES)?;
+                let options = taken(&mut fields, ScoreOptions::NAMES)?;
+                Ok(Self::Structured(Structured { repair, options, ..read(Value::Object(fields), "method")? }))
+            }
+            Some("plan") => {
+                let repair = taken(&mut fields, RepairRecipe::NAMES)?;
+                Ok(Self::Plan(Planned { repair, ..read(Value::Object(fields), "method")? }))
+            }
             _ => {
                 let given = kind.map_or("missing".to_owned(), |kind| kind.to_string());
                 Err(Error::recipe(format!("method.kind is {given}; choose structured or plan.")))
@@ -167,17 +197,24 @@ impl Method {
     fn check(&self) -> Result<()> {
         let repair_recipe = self.repair_recipe();
         let repair = repair(&repair_recipe.reconstruction)?;
-        if !(repair_recipe.ridge >= 0.0 && repair_recipe.ridge.is_finite()) {
-            return Err(Error::recipe(format!("method.ridge is {}; it must be a number of at least 0.", repair_recipe.ridge)));
-        }
         if repair_recipe.error_aware && !repair.needs().gram {
             return Err(Error::recipe(format!(
-                "method.error_aware works with the reconstruction liar only; with \"{}\" write false.",
+                "method.error_aware works with the reconstructions liar and mask_tuning; with \"{}\" write false.",
                 repair.name()
             )));
         }
+        if repair_recipe.target != Target::default() && !repair_recipe.error_aware {
+            return Err(Error::recipe(
+                "method.target is for error-aware repairs; set method.error_aware to true, or leave the target out.",
+            ));
+        }
+        if repair.shifts_only() && !repair_recipe.affine {
+            return Err(Error::recipe(
+                "method.affine is false, but the reconstruction bias is nothing but a bias; choose another, or leave affine out.",
+            ));
+        }
         let Self::Structured(structured) = self else { return Ok(()) };
-        criterion(&structured.criterion)?;
+        structured.options.check(criterion(&structured.criterion)?)?;
         allocation(&structured.allocation)?;
         if !(0.0..1.0).contains(&structured.ratio) {
             return Err(Error::recipe(format!("method.ratio is {}; it must be at least 0 and below 1.", structured.ratio)));
@@ -244,29 +281,10 @@ fn read<T: DeserializeOwned>(value: Value, name: &str) -> Result<T> {
     })
 }
 
-/// A method's fields. Serde cannot both flatten and refuse unknown fields, so the repair's fields are taken out first.
-fn flattened<T: DeserializeOwned + HasRepair>(mut fields: Map<String, Value>) -> Result<T> {
-    let names = ["reconstruction", "ridge", "error_aware"];
-    let repair: Map<String, Value> = names.into_iter().filter_map(|name| Some((name.to_owned(), fields.remove(name)?))).collect();
-    let mut method: T = read(Value::Object(fields), "method")?;
-    *method.repair_mut() = read(Value::Object(repair), "method")?;
-    Ok(method)
-}
-
-trait HasRepair {
-    fn repair_mut(&mut self) -> &mut RepairRecipe;
-}
-
-impl HasRepair for Structured {
-    fn repair_mut(&mut self) -> &mut RepairRecipe {
-        &mut self.repair
-    }
-}
-
-impl HasRepair for Planned {
-    fn repair_mut(&mut self) -> &mut RepairRecipe {
-        &mut self.repair
-    }
+/// Some of a method's fields, taken out: serde cannot both flatten and refuse unknown fields.
+fn taken<T: DeserializeOwned>(fields: &mut Map<String, Value>, names: &[&str]) -> Result<T> {
+    let taken = names.iter().filter_map(|&name| Some((name.to_owned(), fields.remove(name)?))).collect();
+    read(Value::Object(taken), "method")
 }
 
 #[cfg(test)]

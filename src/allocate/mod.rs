@@ -9,7 +9,7 @@ pub use select::{CloseCall, STATISTIC_ERROR, select};
 
 use crate::base::{Error, Result};
 use crate::model::{Architecture, Unit};
-use crate::score::Scores;
+use crate::score::LayerScores;
 
 /// How far the realised ratio may lie from the one that was asked for.
 pub const TOLERANCE: f64 = 0.005;
@@ -34,9 +34,6 @@ pub struct Widths {
     /// Neurons.
     pub neurons: usize,
 }
-
-/// Scores of a layer's units, where they were asked for: heads, then neurons.
-pub type LayerScores = [Option<Scores>; 2];
 
 /// An allocation.
 pub trait Allocation: Sync {

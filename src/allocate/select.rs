@@ -1,7 +1,7 @@
 //! The best units by score, with ties broken by index, and the calls that were close.
 
 use crate::model::Unit;
-use crate::score::Scores;
+use crate::score::{Removal, Scores};
 use serde::Serialize;
 
 /// Relative error that scores may have from f32 statistics on another device; a unit nearer to the cut than this is a close call.
@@ -22,7 +22,10 @@ pub struct CloseCall {
 
 /// Indices of the `keep` units that matter most, ascending, and the close calls among all.
 pub fn select(scores: &Scores, keep: usize, layer: usize, unit: Unit) -> (Vec<u32>, Vec<CloseCall>) {
-    let Scores::Independent(scores) = scores;
+    let scores = match scores {
+        Scores::Independent(scores) => scores,
+        Scores::Curve(curve) => return select_from_curve(curve, keep, layer, unit),
+    };
     let mut order: Vec<u32> = (0..scores.len() as u32).collect();
     order.sort_by(|&a, &b| scores[b as usize].total_cmp(&scores[a as usize]).then(a.cmp(&b)));
     let (kept, removed) = order.split_at(keep.min(order.len()));
@@ -36,6 +39,23 @@ pub fn select(scores: &Scores, keep: usize, layer: usize, unit: Unit) -> (Vec<u3
         close.extend(removed.iter().filter(|&&i| last - scores[i as usize] <= margin).map(|i| call(i, false)));
     }
     let mut kept = kept.to_vec();
+    kept.sort_unstable();
+    (kept, close)
+}
+
+/// What is left when a removal curve is walked until `keep` units are left. Where the next step costs nearly what the last one
+/// did, the two units may change places on another device.
+fn select_from_curve(curve: &[Removal], keep: usize, layer: usize, unit: Unit) -> (Vec<u32>, Vec<CloseCall>) {
+    let cut = curve.len().saturating_sub(keep);
+    let (removed, left) = curve.split_at(cut);
+    let mut close = Vec::new();
+    if let (Some(last), Some(next)) = (removed.last(), left.first())
+        && (next.cost - last.cost).abs() <= STATISTIC_ERROR * last.cost.abs().max(next.cost.abs())
+    {
+        close.push(CloseCall { layer, unit, index: next.unit, kept: true });
+        close.push(CloseCall { layer, unit, index: last.unit, kept: false });
+    }
+    let mut kept: Vec<u32> = left.iter().map(|removal| removal.unit).collect();
     kept.sort_unstable();
     (kept, close)
 }
@@ -54,6 +74,19 @@ mod tests {
         assert_eq!(of(&[1.0, 5.0, 3.0, 4.0], 2), (vec![1, 3], vec![]));
         assert_eq!(of(&[2.0, 2.0, 2.0, 9.0], 2), (vec![0, 3], vec![0, 1, 2]));
         assert_eq!(of(&[1.0, 2.0], 2), (vec![0, 1], vec![]));
+    }
+
+    #[test]
+    fn walks_a_curve() {
+        let step = |unit, cost| Removal { unit, cost };
+        let curve = Scores::Curve(vec![step(2, 1.0), step(0, 3.0), step(1, 3.000_1), step(3, 9.0)]);
+        let of = |keep| {
+            let (kept, close) = select(&curve, keep, 0, Unit::Neurons);
+            (kept, close.iter().map(|call| (call.index, call.kept)).collect::<Vec<_>>())
+        };
+        assert_eq!(of(3), (vec![0, 1, 3], vec![]));
+        assert_eq!(of(2), (vec![1, 3], vec![(1, true), (0, false)]));
+        assert_eq!(of(4), (vec![0, 1, 2, 3], vec![]));
     }
 
     #[test]

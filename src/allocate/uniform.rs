@@ -1,8 +1,9 @@
 //! Uniform: every layer keeps the same share of its heads, and its FFN takes up what whole heads round away.
 
-use super::{Allocation, CloseCall, LayerPlan, LayerScores, Plan, Request, TOLERANCE, Widths, select};
+use super::{Allocation, CloseCall, LayerPlan, Plan, Request, TOLERANCE, Widths, select};
 use crate::base::{Error, Result};
 use crate::model::{Layer, Unit};
+use crate::score::LayerScores;
 
 pub(super) struct Uniform;
 

@@ -22,6 +22,11 @@ pub struct Needs {
 }
 
 impl Needs {
+    /// Whether anything is to be collected.
+    pub fn any(self) -> bool {
+        self.statistics || self.gram
+    }
+
     /// Everything that either needs.
     pub fn union(self, other: Self) -> Self {
         Self { statistics: self.statistics || other.statistics || self.gram || other.gram, gram: self.gram || other.gram }

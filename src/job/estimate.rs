@@ -1,12 +1,14 @@
 //! What a run will need, before it starts: memory by place, operations, time.
 
-use super::Model;
+use super::session::Order;
+use super::{Model, evaluation};
 use crate::base::{Error, Result};
 use crate::calibrate::{Needs, Shelves, Tiers};
 use crate::device::Device;
 use crate::evaluate::batch_tokens;
 use crate::model::{Architecture, Layer, Unit};
 use crate::recipe::{Method, Recipe};
+use crate::text::CalibrationUsed;
 use serde::Serialize;
 
 /// What a run needs on the device beside what it keeps, in bytes; and what it would like to keep.
@@ -38,6 +40,21 @@ pub(super) struct Task<'a> {
     pub(super) length: usize,
     /// Tokens that the model is compared on.
     pub(super) evaluated: usize,
+}
+
+impl<'a> Task<'a> {
+    /// A recipe on a model, with what is used of its texts.
+    pub(super) fn new(
+        device: &'a Device,
+        model: &'a Model,
+        recipe: &'a Recipe,
+        order: &Order,
+        used: Option<&CalibrationUsed>,
+        evaluation: &evaluation::Prepared,
+    ) -> Self {
+        let (tokens, length) = used.map_or((0, 0), |used| (used.tokens, used.longest));
+        Self { device, model, recipe, needs: order.needs, aware: order.aware, tokens, length, evaluated: evaluation.tokens() }
+    }
 }
 
 impl Task<'_> {

@@ -10,8 +10,8 @@ use crate::device::{Activation, Device, Tensor};
 use crate::export::{export_layer, output_dtype};
 use crate::forward::{Block, DeviceLinear, HostLayer, HostLinear, each_layer};
 use crate::model::{Layer, Unit};
-use crate::recipe::Recipe;
-use crate::reconstruct::{Fit, Outcome, Problem, Problems, RepairOptions, repair_site};
+use crate::recipe::{Recipe, Target};
+use crate::reconstruct::{Fit, Outcome, Problem, Problems, SiteOptions, repair_site};
 use std::cell::RefCell;
 
 /// Everything that pass 2 works from.
@@ -50,7 +50,8 @@ impl SecondPass<'_> {
                 for unit in Unit::ALL {
                     if kept.kept(unit).len() < layer.units(unit) {
                         let problems = self.plain_problems(index, layer, unit, &dense, kept).await?;
-                        let (linear, done) = self.repair(consumer(&dense, unit), consumer(&pruned, unit), problems.as_ref()).await?;
+                        let (linear, done) =
+                            self.repair(layer.unit_size(unit), consumer(&dense, unit), consumer(&pruned, unit), problems.as_ref()).await?;
                         *consumer_mut(&mut pruned, unit) = linear;
                         outcome.set(unit, done);
                     }
@@ -90,8 +91,10 @@ impl SecondPass<'_> {
                         let inputs = student.consumed(device, unit, &x, batch).await?;
                         // Without the bias: the problem is about weights, and the bias is added to what the fit shifts.
                         let given = bare.apply(device, &dense_inputs, Activation::Identity).await?;
-                        let drift = device.add(&y, &x, -1.0).await?;
-                        let wanted = device.add(&given, &drift, 1.0).await?;
+                        let wanted = match self.recipe.method.repair_recipe().target {
+                            Target::Residual => device.add(&given, &device.add(&y, &x, -1.0).await?, 1.0).await?,
+                            Target::Output => given,
+                        };
                         sums.add(device, &inputs, &wanted, number < self.calibration.fitted).await?;
                     }
                     let above = dense.advance(device, unit, &y, &dense_inputs).await?;
@@ -99,7 +102,8 @@ impl SecondPass<'_> {
                 }
                 if let Some(sums) = sums {
                     let problems = sums.problems(device, self.affine(unit, consumer(&host, unit))).await?;
-                    let (linear, done) = self.repair(consumer(&host, unit), consumer(&pruned, unit), Some(&problems)).await?;
+                    let (linear, done) =
+                        self.repair(layer.unit_size(unit), consumer(&host, unit), consumer(&pruned, unit), Some(&problems)).await?;
                     student.set_consumer(unit, DeviceLinear::upload(device, &linear).await?);
                     *consumer_mut(&mut pruned, unit) = linear;
                     outcome.set(unit, done);
@@ -122,9 +126,10 @@ impl SecondPass<'_> {
         Ok((changed, outcomes))
     }
 
-    /// Whether a consumer has a bias, or the family's config lets it be given one.
+    /// Whether the repair of a consumer has a bias: it has one, or the family's config lets it be given one, and the recipe wants it.
     fn affine(&self, unit: Unit, consumer: &HostLinear) -> bool {
-        consumer.bias.is_some() || self.model.architecture.bias_flag(unit).is_some()
+        let possible = consumer.bias.is_some() || self.model.architecture.bias_flag(unit).is_some();
+        possible && self.recipe.method.repair_recipe().affine
     }
 
     /// The block with what the plan keeps, in the dtypes that will be written.
@@ -160,7 +165,13 @@ impl SecondPass<'_> {
     }
 
     /// The repaired consumer, in the dtype that will be written.
-    async fn repair(&self, dense: &HostLinear, truncated: &HostLinear, problems: Option<&Two>) -> Result<(HostLinear, Outcome)> {
+    async fn repair(
+        &self,
+        unit_size: usize,
+        dense: &HostLinear,
+        truncated: &HostLinear,
+        problems: Option<&Two>,
+    ) -> Result<(HostLinear, Outcome)> {
         let device = self.device;
         let dtype = output_dtype(&self.recipe.output, truncated.weight.dtype);
         let Some(problems) = problems else {
@@ -181,7 +192,7 @@ impl SecondPass<'_> {
             *written.borrow_mut() = Some(matrix);
             Ok(overflowed == 0 && fits)
         };
-        let options = RepairOptions { ridge: self.recipe.method.repair_recipe().ridge };
+        let options = SiteOptions { ridge: self.recipe.method.repair_recipe().ridge, unit_size };
         let (fit, outcome) = repair_site(device, self.recipe.method.repair()?, problems.view(), &weight, options, accept).await?;
         if outcome.repair == "none" {
             return Ok((truncated.clone(), outcome));

@@ -1,6 +1,6 @@
 //! Choosing a repair for one consumer: the one that was asked for, unless tokens that it did not see say that it does harm.
 
-use super::{Fit, Problem, REPAIRS, Repair, RepairOptions};
+use super::{Fit, Problem, REPAIRS, Repair, RepairOptions, Ridge};
 use crate::base::Result;
 use crate::device::{Device, Tensor};
 use serde::Serialize;
@@ -29,48 +29,70 @@ pub struct Outcome {
     pub error_with: Option<f64>,
 }
 
-/// Dampings that are tried before a repair is given up: overfitting to few tokens is the usual harm.
-const LADDER: [f64; 3] = [1.0, 10.0, 100.0];
+/// What a repair may use beside the problems.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SiteOptions {
+    /// Damping.
+    pub ridge: Ridge,
+    /// Channels of one unit.
+    pub unit_size: usize,
+}
 
-/// Repairs one consumer. A repair is tried on `fit` and checked on `held_out`: it must do no worse there than the repairs
-/// weaker than it. The one that is taken is fitted again on both. `accept` refuses weights that cannot be written.
+/// A damping to try, with its error on held-out tokens where that was measured already.
+type Trial = (f64, Option<Option<f64>>);
+
+/// Repairs one consumer. A repair is tried on the tokens to fit on and checked on those that are held out: it must do no worse
+/// there than the repairs that it would fall back to. The one that is taken is fitted again on both. `accept` refuses weights that
+/// cannot be written.
 pub async fn repair_site(
     device: &Device,
     wanted: &'static dyn Repair,
     problems: Problems<'_>,
     truncated: &Tensor,
-    options: RepairOptions,
+    options: SiteOptions,
     accept: impl AsyncFn(&Fit) -> Result<bool>,
 ) -> Result<(Fit, Outcome)> {
+    let with = |ridge: f64| RepairOptions { ridge, unit_size: options.unit_size };
     let strongest = REPAIRS.iter().position(|repair| repair.name() == wanted.name()).unwrap_or(0);
-    // Held-out errors of the weaker repairs, up to the one that is asked for; absent where they cannot be told.
-    let mut weaker = Vec::with_capacity(strongest);
-    for repair in &REPAIRS[..strongest.max(1)] {
-        weaker.push(held_out_error(device, *repair, problems, truncated, options).await?);
+    // From the weakest to the one that is asked for, with the held-out errors of the weaker ones.
+    let mut chain: Vec<(&dyn Repair, Option<f64>)> = Vec::new();
+    for &repair in REPAIRS[..strongest].iter().filter(|repair| repair.falls_back_to()) {
+        chain.push((repair, held_out_error(device, repair, problems, truncated, with(options.ridge.usual())).await?));
     }
-    let error_without = weaker[0];
+    let error_without = match chain.first() {
+        Some((_, error)) => *error,
+        None => held_out_error(device, REPAIRS[0], problems, truncated, with(0.0)).await?,
+    };
+    if strongest > 0 {
+        chain.push((wanted, None));
+    }
     let mut reason = None;
     let mut all = All { problems, made: None };
-    for level in (1..=strongest).rev() {
-        let repair = REPAIRS[level];
+    while let Some((repair, known)) = chain.pop() {
+        if chain.is_empty() {
+            break;
+        }
         if repair.shifts_only() && !problems.fit.affine() {
             reason.get_or_insert_with(|| "a stock config gives this layer no bias".to_owned());
             continue;
         }
-        let bar = weaker[..level].iter().flatten().copied().reduce(f64::min);
-        for factor in if repair.needs().gram { &LADDER[..] } else { &LADDER[..1] } {
-            let options = RepairOptions { ridge: options.ridge * factor };
-            let error_with = match level == strongest || bar.is_none() {
-                true => held_out_error(device, repair, problems, truncated, options).await?,
-                false => weaker[level],
+        let bar = chain.iter().filter_map(|(_, error)| *error).reduce(f64::min);
+        let trials = match known {
+            Some(error) if !repair.needs().gram => vec![(options.ridge.usual(), Some(Some(error)))],
+            _ => trials(device, repair, problems, truncated, options).await?,
+        };
+        for (ridge, measured) in trials {
+            let error = match measured {
+                Some(error) => error,
+                None => held_out_error(device, repair, problems, truncated, with(ridge)).await?,
             };
-            if let (Some(with), Some(bar)) = (error_with, bar)
+            if let (Some(with), Some(bar)) = (error, bar)
                 && (with.is_nan() || with > bar)
             {
                 reason.get_or_insert_with(|| format!("{} raised the error on held-out tokens", repair.name()));
                 continue;
             }
-            let found = repair.solve(device, all.get(device).await?, truncated, options).await?;
+            let found = repair.solve(device, all.get(device).await?, truncated, with(ridge)).await?;
             if found.smallest_pivot.is_some_and(|pivot| pivot <= 0.0) {
                 reason.get_or_insert_with(|| format!("the matrix of {} is not positive definite", repair.name()));
                 continue;
@@ -79,13 +101,38 @@ pub async fn repair_site(
                 reason.get_or_insert_with(|| format!("{} gave weights that the output dtype cannot hold", repair.name()));
                 continue;
             }
-            let outcome = outcome(repair, wanted, reason, &found, all.get(device).await?, error_without, error_with);
+            let outcome = outcome(repair, wanted, reason, &found, all.get(device).await?, error_without, error);
             return Ok((found, outcome));
         }
     }
-    let truncation = REPAIRS[0].solve(device, problems.fit, truncated, options).await?;
+    let truncation = REPAIRS[0].solve(device, problems.fit, truncated, with(0.0)).await?;
     let outcome = outcome(REPAIRS[0], wanted, reason, &truncation, problems.fit, error_without, error_without);
     Ok((truncation, outcome))
+}
+
+/// Dampings to try: in turn where one was asked for; the best on held-out tokens first where the choice is ours.
+async fn trials(
+    device: &Device,
+    repair: &dyn Repair,
+    problems: Problems<'_>,
+    truncated: &Tensor,
+    options: SiteOptions,
+) -> Result<Vec<Trial>> {
+    let dampings = options.ridge.candidates();
+    if !repair.needs().gram || problems.held_out.is_none() {
+        return Ok(vec![(options.ridge.usual(), None)]);
+    }
+    if options.ridge != Ridge::Auto {
+        return Ok(dampings.into_iter().map(|ridge| (ridge, None)).collect());
+    }
+    let mut measured = Vec::with_capacity(dampings.len());
+    for ridge in dampings {
+        let error = held_out_error(device, repair, problems, truncated, RepairOptions { ridge, unit_size: options.unit_size }).await?;
+        measured.push((ridge, error));
+    }
+    let key = |error: Option<f64>| error.filter(|error| !error.is_nan()).unwrap_or(f64::INFINITY);
+    measured.sort_by(|a, b| key(a.1).total_cmp(&key(b.1)));
+    Ok(measured.into_iter().map(|(ridge, error)| (ridge, Some(error))).collect())
 }
 
 /// Error on the held-out tokens of a repair that was fitted on the others; `None` where there are none to tell it by.

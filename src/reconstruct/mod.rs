@@ -7,13 +7,16 @@
 mod bias;
 mod choose;
 mod liar;
+mod mask_tuning;
 mod none;
 mod problem;
+mod ridge;
 #[cfg(test)]
 mod tests;
 
-pub use choose::{Outcome, Problems, repair_site};
+pub use choose::{Outcome, Problems, SiteOptions, repair_site};
 pub use problem::{Fit, Problem};
+pub use ridge::Ridge;
 
 use crate::base::{Error, LocalFuture, Result};
 use crate::calibrate::Needs;
@@ -24,6 +27,8 @@ use crate::device::{Device, Tensor};
 pub struct RepairOptions {
     /// Damping toward the truncated weights, as a multiple of the mean variance of the kept inputs.
     pub ridge: f64,
+    /// Channels of one unit.
+    pub unit_size: usize,
 }
 
 /// A repair.
@@ -40,6 +45,10 @@ pub trait Repair: Sync {
     fn shifts_only(&self) -> bool {
         false
     }
+    /// Whether a stronger repair that does harm may fall back to this one.
+    fn falls_back_to(&self) -> bool {
+        true
+    }
     /// New weights and bias for a consumer whose truncated weights are `truncated`, [kept, outputs].
     fn solve<'a>(
         &'a self,
@@ -50,8 +59,8 @@ pub trait Repair: Sync {
     ) -> LocalFuture<'a, Result<Fit>>;
 }
 
-/// Every repair, from the weakest to the strongest: a repair that does harm falls back to the one before it.
-pub const REPAIRS: &[&dyn Repair] = &[&none::Truncation, &bias::BiasCompensation, &liar::Liar];
+/// Every repair, from the weakest to the strongest: a repair that does harm falls back to the next weaker one that lets it.
+pub const REPAIRS: &[&dyn Repair] = &[&none::Truncation, &bias::BiasCompensation, &mask_tuning::MaskTuning, &liar::Liar];
 
 /// The repair of this name.
 ///

@@ -1,6 +1,6 @@
 //! Repairs against plain f64 least squares, and the choice between them.
 
-use super::{Fit, Outcome, Problem, Problems, RepairOptions, repair, repair_site};
+use super::{Fit, Outcome, Problem, Problems, RepairOptions, Ridge, SiteOptions, repair, repair_site};
 use crate::base::{CancelToken, Random};
 use crate::calibrate::Moments;
 use crate::device::cpu::Cpu;
@@ -84,8 +84,8 @@ proptest! {
         let data = data(tokens, inputs, outputs, seed);
         let kept: Vec<u32> = (0..inputs as u32).filter(|i| i % 2 == 0).collect();
         let (problem, truncated) = (data.problem(&kept), data.truncated(&kept));
-        for name in ["none", "bias", "liar"] {
-            let fit = block_on(repair(name).unwrap().solve(&data.device, &problem, &truncated, RepairOptions { ridge: 0.01 })).unwrap();
+        for name in ["none", "bias", "mask_tuning", "liar"] {
+            let fit = block_on(repair(name).unwrap().solve(&data.device, &problem, &truncated, RepairOptions { ridge: 0.01, unit_size: 1 })).unwrap();
             let told = block_on(problem.error(&data.device, &fit)).unwrap().unwrap();
             let real = data.error(&kept, &block_on(data.device.read(&fit.weight)).unwrap(), &fit.shift);
             prop_assert!((told - real).abs() <= 1e-4 * real.max(1.0), "{name}: told {told}, real {real}");
@@ -98,7 +98,7 @@ proptest! {
         let data = data(300, inputs, 3, seed);
         let kept: Vec<u32> = (0..inputs as u32).filter(|i| i % 2 == 0).collect();
         let (problem, truncated) = (data.problem(&kept), data.truncated(&kept));
-        let fit = block_on(repair("liar").unwrap().solve(&data.device, &problem, &truncated, RepairOptions { ridge })).unwrap();
+        let fit = block_on(repair("liar").unwrap().solve(&data.device, &problem, &truncated, RepairOptions { ridge, unit_size: 1 })).unwrap();
         let (best, before) = (block_on(data.device.read(&fit.weight)).unwrap(), block_on(data.device.read(&truncated)).unwrap());
         let spread = data.error(&kept, &vec![0.0; best.len()], &[0.0; 3]);
         prop_assert!(spread > 0.0);
@@ -123,6 +123,73 @@ proptest! {
     }
 }
 
+/// Mask tuning against its own least squares in f64, written out over tokens: units of one and of two channels, with a bias.
+/// Tolerance: f32 sums over 300 tokens on a system of at most six unknowns.
+#[test]
+fn mask_tuning_is_least_squares_over_scalars() {
+    for unit_size in [1, 2] {
+        let (inputs, ridge) = (12, 0.02);
+        let data = data(300, inputs, 3, 11);
+        let kept: Vec<u32> = (0..inputs as u32).filter(|i| (i / 2) % 2 == 0).collect();
+        let options = RepairOptions { ridge, unit_size };
+        let truncated = data.truncated(&kept);
+        let fit = block_on(repair("mask_tuning").unwrap().solve(&data.device, &data.problem(&kept), &truncated, options)).unwrap();
+        let units = kept.len() / unit_size;
+
+        // Columns z_g over tokens and outputs, each centred per output; y likewise.
+        let rows = data.tokens * data.outputs;
+        let mut columns = vec![vec![0.0; rows]; units + 1];
+        for d in 0..data.outputs {
+            for (t, x) in data.x.chunks_exact(inputs).enumerate() {
+                let term = |i: usize| f64::from(x[i]) * f64::from(data.weight[i * data.outputs + d]);
+                for (k, &i) in kept.iter().enumerate() {
+                    columns[k / unit_size][d * data.tokens + t] += term(i as usize);
+                }
+                columns[units][d * data.tokens + t] = (0..inputs).map(term).sum();
+            }
+        }
+        for column in &mut columns {
+            for part in column.chunks_exact_mut(data.tokens) {
+                let mean = part.iter().sum::<f64>() / data.tokens as f64;
+                part.iter_mut().for_each(|v| *v -= mean);
+            }
+        }
+        let dot = |a: usize, b: usize| -> f64 { columns[a].iter().zip(&columns[b]).map(|(a, b)| a * b).sum() };
+        let damping = ridge * (0..units).map(|g| dot(g, g)).sum::<f64>() / units as f64;
+        let written = block_on(data.device.read(&fit.weight)).unwrap();
+        let before = block_on(data.device.read(&truncated)).unwrap();
+        let factors: Vec<f64> = (0..units).map(|g| f64::from(written[g * unit_size * 3] / before[g * unit_size * 3])).collect();
+        for (i, (w, b)) in written.iter().zip(&before).enumerate() {
+            assert!((f64::from(*w) - f64::from(*b) * factors[i / 3 / unit_size]).abs() < 1e-4, "one factor a unit");
+        }
+        // The gradient of the damped objective vanishes.
+        for g in 0..units {
+            let gradient = (0..units).map(|h| dot(g, h) * factors[h]).sum::<f64>() - dot(g, units) + damping * (factors[g] - 1.0);
+            assert!(gradient.abs() < 1e-3 * dot(g, g), "{unit_size}: {gradient}");
+        }
+    }
+}
+
+/// `auto` takes the damping that does best on held-out tokens.
+#[test]
+fn the_best_damping_is_chosen() {
+    let fit = data(14, 9, 3, 2);
+    let mut held_out = data(400, 9, 3, 3);
+    (held_out.dense, held_out.weight) = (fit.dense.clone(), fit.weight.clone());
+    let kept = [0, 1, 2, 3, 4, 5];
+    let (on_fit, on_held_out, truncated) = (fit.problem(&kept), held_out.problem(&kept), fit.truncated(&kept));
+    let liar = repair("liar").unwrap();
+    let error = |ridge: f64| {
+        let found = block_on(liar.solve(&fit.device, &on_fit, &truncated, RepairOptions { ridge, unit_size: 1 })).unwrap();
+        block_on(on_held_out.error(&fit.device, &found)).unwrap().unwrap()
+    };
+    let best = Ridge::GRID.into_iter().map(error).fold(f64::INFINITY, f64::min);
+    let problems = Problems { fit: &on_fit, held_out: Some(&on_held_out) };
+    let options = SiteOptions { ridge: Ridge::Auto, unit_size: 1 };
+    let chosen = block_on(repair_site(&fit.device, liar, problems, &truncated, options, async |_| Ok(true))).unwrap().1;
+    assert!((chosen.error_with.unwrap() - best).abs() <= 1e-12, "{chosen:?} {best}");
+}
+
 /// Problems of two sets of tokens add up to the problem of all of them. Tolerance: f32 sums in another order.
 #[test]
 fn problems_add_up() {
@@ -133,7 +200,7 @@ fn problems_add_up() {
     block_on(both.moments.add(&both.device, &more)).unwrap();
     let kept = [0, 3, 4, 6];
     let (sum, whole) = (block_on(a.problem(&kept).plus(&a.device, &b.problem(&kept))).unwrap(), both.problem(&kept));
-    let options = RepairOptions { ridge: 0.01 };
+    let options = RepairOptions { ridge: 0.01, unit_size: 1 };
     let solve = |problem: &Problem| block_on(repair("liar").unwrap().solve(&a.device, problem, &a.truncated(&kept), options)).unwrap();
     let (from_sum, from_whole) = (solve(&sum), solve(&whole));
     let read = |fit: &Fit| block_on(a.device.read(&fit.weight)).unwrap();
@@ -148,7 +215,7 @@ fn choose(fit: &Data, held_out: &Data, kept: &[u32], accept: bool) -> Outcome {
     let (on_fit, on_held_out) = (fit.problem(kept), held_out.problem(kept));
     let problems = Problems { fit: &on_fit, held_out: Some(&on_held_out) };
     let truncated = fit.truncated(kept);
-    let options = RepairOptions { ridge: 1e-6 };
+    let options = SiteOptions { ridge: Ridge::Fixed(1e-6), unit_size: 1 };
     block_on(repair_site(&fit.device, repair("liar").unwrap(), problems, &truncated, options, async |_| Ok(accept))).unwrap().1
 }
 
@@ -163,7 +230,7 @@ fn a_repair_that_generalises_is_kept() {
 #[test]
 fn a_consumer_without_a_bias_is_not_said_to_be_compensated() {
     let (fit, kept) = (data(400, 9, 3, 1), [0, 2, 4, 5, 8]);
-    let options = RepairOptions { ridge: 1e-6 };
+    let options = SiteOptions { ridge: Ridge::Fixed(1e-6), unit_size: 1 };
     for (wanted, affine, used) in [("bias", true, "bias"), ("bias", false, "none"), ("liar", false, "liar")] {
         let problem = fit.problem_of(&kept, affine);
         let problems = Problems { fit: &problem, held_out: Some(&problem) };

@@ -2,7 +2,7 @@
 //! outgoing weights, summed over a unit. It is the error that is left after bias compensation if channels were independent.
 
 use super::{Criterion, Scores, Site};
-use crate::base::{Error, LocalFuture, Result};
+use crate::base::{LocalFuture, Result};
 use crate::calibrate::Needs;
 
 pub(super) struct Flap;
@@ -26,10 +26,8 @@ impl Criterion for Flap {
 
     fn score<'a>(&'a self, site: &'a Site<'a>) -> LocalFuture<'a, Result<Scores>> {
         Box::pin(async move {
-            let statistics = site.statistics.ok_or_else(|| Error::internal("FLAP without statistics"))?;
-            let sums = statistics.sums();
             let weights = site.consumer_squares()?;
-            let channels: Vec<f64> = sums.variances().iter().zip(weights).map(|(variance, weight)| variance * weight).collect();
+            let channels: Vec<f64> = site.sums()?.variances().iter().zip(weights).map(|(variance, weight)| variance * weight).collect();
             Ok(Scores::Independent(site.by_unit(&channels)))
         })
     }

@@ -2,9 +2,13 @@
 
 mod flap;
 mod magnitude;
+mod options;
 mod site;
+mod whole;
 
+pub use options::ScoreOptions;
 pub use site::Site;
+pub use whole::Whole;
 
 use crate::base::{Error, LocalFuture, Result};
 use crate::calibrate::Needs;
@@ -14,6 +18,54 @@ use crate::calibrate::Needs;
 pub enum Scores {
     /// One score a unit; the larger, the more it matters.
     Independent(Vec<f64>),
+    /// All units in the order in which they go, each with what its removal costs after those before it.
+    Curve(Vec<Removal>),
+}
+
+/// One step of a removal curve.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Removal {
+    /// Index of the unit.
+    pub unit: u32,
+    /// What its removal adds to the error, in the criterion's own measure.
+    pub cost: f64,
+}
+
+/// Scores of a layer's units, where they were asked for: heads, then neurons.
+pub type LayerScores = [Option<Scores>; 2];
+
+impl Scores {
+    /// Number of units.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Independent(scores) => scores.len(),
+            Self::Curve(curve) => curve.len(),
+        }
+    }
+
+    /// Whether there is no unit.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// One score a unit, [units]. On a curve a unit counts as much as the dearest of those that go before it, so that a
+    /// threshold always takes a beginning of the curve.
+    pub fn values(&self) -> Vec<f64> {
+        match self {
+            Self::Independent(scores) => scores.clone(),
+            Self::Curve(curve) => {
+                let mut values = vec![0.0; curve.len()];
+                let mut dearest = f64::NEG_INFINITY;
+                for removal in curve {
+                    dearest = dearest.max(removal.cost);
+                    if let Some(value) = values.get_mut(removal.unit as usize) {
+                        *value = dearest;
+                    }
+                }
+                values
+            }
+        }
+    }
 }
 
 /// A criterion.
@@ -26,8 +78,24 @@ pub trait Criterion: Sync {
     fn summary(&self) -> &'static str;
     /// What calibration must collect for it.
     fn needs(&self) -> Needs;
+    /// Names of the [`ScoreOptions`] that it takes.
+    fn options(&self) -> &'static [&'static str] {
+        &[]
+    }
     /// Scores of the units of one consumer.
     fn score<'a>(&'a self, site: &'a Site<'a>) -> LocalFuture<'a, Result<Scores>>;
+    /// Scores of all units that are asked for, by layer: consumer by consumer, unless a criterion looks at the whole model.
+    fn score_all<'a>(&'a self, whole: &'a Whole<'a>) -> LocalFuture<'a, Result<Vec<LayerScores>>> {
+        Box::pin(whole.by_site(async |site: &Site<'_>| self.score(site).await))
+    }
+    /// Units of one consumer to keep instead of `kept`, as many, once the allocation has said how many.
+    fn refine<'a>(&'a self, _site: &'a Site<'a>, kept: Vec<u32>) -> LocalFuture<'a, Result<Vec<u32>>> {
+        Box::pin(async move { Ok(kept) })
+    }
+    /// Whether [`Criterion::refine`] may change anything under these options.
+    fn refines(&self, _options: &ScoreOptions) -> bool {
+        false
+    }
 }
 
 /// Every criterion.
@@ -42,4 +110,17 @@ pub fn criterion(name: &str) -> Result<&'static dyn Criterion> {
         let names: Vec<&str> = CRITERIA.iter().map(|criterion| criterion.name()).collect();
         Error::recipe(format!("method.criterion is \"{name}\"; choose one of {}.", names.join(", ")))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_threshold_on_a_curve_takes_its_beginning() {
+        let step = |unit, cost| Removal { unit, cost };
+        let curve = Scores::Curve(vec![step(2, 1.0), step(0, 3.0), step(1, 2.0), step(3, 4.0)]);
+        assert_eq!(curve.values(), [3.0, 3.0, 1.0, 4.0]);
+        assert_eq!(Scores::Independent(vec![1.0, 0.5]).values(), [1.0, 0.5]);
+    }
 }

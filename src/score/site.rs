@@ -1,7 +1,8 @@
 //! What a criterion is given: one consumer with its producers and statistics.
 
-use crate::base::Result;
-use crate::calibrate::SiteStatistics;
+use super::ScoreOptions;
+use crate::base::{Error, Result, Run};
+use crate::calibrate::{HostSums, SiteStatistics, Store};
 use crate::checkpoint::Matrix;
 use crate::device::Device;
 use crate::forward::HostLayer;
@@ -11,6 +12,10 @@ use crate::model::Unit;
 pub struct Site<'a> {
     /// Where statistics lie.
     pub device: &'a Device,
+    /// When to stop.
+    pub run: &'a Run,
+    /// Index of the layer.
+    pub layer: usize,
     /// Kind of unit.
     pub unit: Unit,
     /// Channels of one unit.
@@ -19,6 +24,12 @@ pub struct Site<'a> {
     pub host: &'a HostLayer,
     /// Statistics of the consumer's input, where the criterion asked for them.
     pub statistics: Option<&'a SiteStatistics>,
+    /// Where their larger part is.
+    pub store: &'a Store,
+    /// Options of the criterion.
+    pub options: &'a ScoreOptions,
+    /// Seed of whatever is drawn.
+    pub seed: u64,
 }
 
 impl Site<'_> {
@@ -28,6 +39,38 @@ impl Site<'_> {
             Unit::Heads => &self.host.attention_output.weight,
             Unit::Neurons => &self.host.ffn_output.weight,
         }
+    }
+
+    /// Number of units.
+    pub fn units(&self) -> usize {
+        self.consumer().inputs() / self.unit_size.max(1)
+    }
+
+    /// Column sums of the consumer's input over all calibration tokens.
+    ///
+    /// # Errors
+    /// Statistics were not collected, which is a defect: the criterion did not ask for them.
+    pub fn sums(&self) -> Result<HostSums> {
+        self.statistics.map(SiteStatistics::sums).ok_or_else(|| Error::internal("a criterion without statistics"))
+    }
+
+    /// Sum of x x^T over all calibration tokens in f64, row-major [channels, channels].
+    ///
+    /// # Errors
+    /// It was not collected, which is a defect: the criterion did not ask for it.
+    pub async fn gram(&self) -> Result<Vec<f64>> {
+        let statistics = self.statistics.ok_or_else(|| Error::internal("a criterion without statistics"))?;
+        let mut sum: Option<Vec<f64>> = None;
+        for moments in [&statistics.fit, &statistics.held_out] {
+            let Some(gram) = moments.gram(self.device, self.store).await? else { continue };
+            let values = self.device.read(&gram).await?;
+            let wide = values.iter().copied().map(f64::from);
+            match &mut sum {
+                Some(sum) => sum.iter_mut().zip(wide).for_each(|(a, b)| *a += b),
+                None => sum = Some(wide.collect()),
+            }
+        }
+        sum.ok_or_else(|| Error::internal("a criterion without its Gram matrix"))
     }
 
     /// Squared L2 norm of the consumer's outgoing weights of each channel, [channels].
@@ -45,7 +88,7 @@ impl Site<'_> {
         if self.unit == Unit::Neurons {
             producers.extend(&self.host.ffn_gate);
         }
-        let units = self.consumer().inputs() / self.unit_size.max(1);
+        let units = self.units();
         let mut squares = vec![0.0; units];
         for producer in producers {
             let (values, outputs) = (producer.weight.to_f32_inputs_major()?, producer.weight.outputs());

@@ -1,0 +1,300 @@
+//! A model with its texts and everything that was collected over them: many recipes can be tried on one.
+
+use super::evaluation::{self, Measured};
+use super::repair::SecondPass;
+use super::report::{Findings, Seconds, Sizes, card};
+use super::{Inputs, Model, Pruned, Report, Storage, calibration, check, estimate, given_plan, nothing_to_remove, request, text_of};
+use crate::allocate::{CloseCall, Plan};
+use crate::base::{Error, Instant, Phase, Result, Run};
+use crate::calibrate::{Calibration, Needs, Statistics, Store, dense_pass};
+use crate::checkpoint::{Checkpoint, Folder, Scratch, folder_of};
+use crate::device::Device;
+use crate::evaluate::Size;
+use crate::export::{Artifacts, OutputOptions, assemble, check_plan};
+use crate::model::Unit;
+use crate::recipe::{Method, Recipe, Structured, needs};
+use crate::score::{LayerScores, Whole};
+use crate::text::{CalibrationOptions, CalibrationUsed};
+
+/// What recipes can share: the model, the calibration and the evaluation text, what was collected over them, and the scores
+/// that were computed from that.
+pub struct Session {
+    model: Model,
+    calibration_options: CalibrationOptions,
+    calibration: Option<(Calibration, CalibrationUsed)>,
+    evaluation: evaluation::Prepared,
+    /// The dense model on the evaluation text.
+    before: Option<Measured>,
+    /// What `statistics` holds.
+    collected: Needs,
+    statistics: Statistics,
+    store: Store,
+    output: Box<dyn Scratch>,
+    /// Time that went into what is shared.
+    shared: Seconds,
+    scored: Option<Scored>,
+}
+
+/// Scores, and what they were asked for.
+struct Scored {
+    criterion: String,
+    options: crate::score::ScoreOptions,
+    units: Vec<Unit>,
+    scores: Vec<LayerScores>,
+    seconds: f64,
+}
+
+/// What one recipe asks of a session.
+pub(super) struct Order {
+    pub(super) given: Option<Plan>,
+    pub(super) needs: Needs,
+    pub(super) aware: bool,
+}
+
+impl Order {
+    /// What the recipe asks for on this model.
+    ///
+    /// # Errors
+    /// It cannot be done; the message says why.
+    pub(super) fn new(model: &Model, recipe: &Recipe, plan: Option<&str>) -> Result<Self> {
+        let given = given_plan(recipe, plan, model)?;
+        check(recipe, model, given.as_ref())?;
+        let nothing = nothing_to_remove(recipe, model, given.as_ref());
+        let needs = if nothing { Needs::default() } else { needs(&recipe.method)? };
+        let aware = recipe.method.repair_recipe().error_aware && !nothing;
+        Ok(Self { given, needs, aware })
+    }
+
+    pub(super) fn reads_text(&self) -> bool {
+        self.needs.any() || self.aware
+    }
+}
+
+impl Session {
+    /// Opens a folder for `recipes`, which have the same calibration and evaluation; checks that each can be carried out and fits.
+    /// Nothing is run yet.
+    ///
+    /// # Errors
+    /// The folder, a recipe or a text is not right, or a recipe cannot fit.
+    pub async fn open(device: &Device, folder: &Folder, recipes: &[Recipe], inputs: &Inputs, storage: Storage) -> Result<Self> {
+        let first = recipes.first().ok_or_else(|| Error::internal("a session without a recipe"))?;
+        let model = Model::open(folder).await?;
+        let orders: Vec<Order> =
+            recipes.iter().map(|recipe| Order::new(&model, recipe, inputs.plan.as_deref())).collect::<Result<Vec<_>>>()?;
+        let evaluation = evaluation::Prepared::new(&model, first, inputs).await?;
+        let calibration = match orders.iter().any(Order::reads_text) {
+            true => Some(calibration(device, &model, first, inputs).await?),
+            false => None,
+        };
+        let mut room = u64::MAX;
+        for (order, recipe) in orders.iter().zip(recipes) {
+            let used = calibration.as_ref().map(|(_, used)| used);
+            let task = estimate::Task::new(device, &model, recipe, order, used, &evaluation);
+            room = room.min(task.memory().place(super::free_budget(device), &storage.shelves)?.0);
+        }
+        Ok(Self {
+            model,
+            calibration_options: first.calibration.clone(),
+            calibration,
+            evaluation,
+            before: None,
+            collected: Needs::default(),
+            statistics: Statistics::default(),
+            store: Store::new(room, storage.shelves),
+            output: storage.output,
+            shared: Seconds::default(),
+            scored: None,
+        })
+    }
+
+    /// The model.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// Collects what recipes will need, if it is not there yet: pass 1.
+    ///
+    /// # Errors
+    /// The device fails, or the run is cancelled.
+    pub async fn collect(&mut self, device: &Device, run: &Run, needs: Needs) -> Result<()> {
+        let wanted = self.collected.union(needs);
+        if wanted == self.collected {
+            return Ok(());
+        }
+        let (calibration, _) = self.calibration.as_ref().ok_or_else(super::no_calibration)?;
+        // The old ones first, so that the new ones find their room.
+        self.statistics = Statistics::default();
+        self.collected = Needs::default();
+        let clock = Instant::now();
+        self.statistics =
+            dense_pass(device, run, &self.model.checkpoint, &self.model.architecture, calibration, wanted, &self.store).await?;
+        self.collected = wanted;
+        self.shared.calibrate += clock.elapsed().as_secs_f64();
+        Ok(())
+    }
+
+    /// Carries out one recipe. Nothing is written but scratch; the output is a list of parts.
+    ///
+    /// # Errors
+    /// The recipe or its plan is not right, the device fails, or the run is cancelled.
+    pub async fn prune(&mut self, device: &Device, run: &Run, recipe: &Recipe, plan: Option<&str>) -> Result<Pruned> {
+        let started = Instant::now();
+        device.ledger().restart();
+        let order = Order::new(&self.model, recipe, plan)?;
+        let before_shared = self.shared;
+        if self.before.is_none() {
+            let clock = Instant::now();
+            self.before = self.evaluation.run(device, run, Phase::EvaluateDense, &self.model, None).await?;
+            self.shared.evaluate_dense = clock.elapsed().as_secs_f64();
+        }
+        self.collect(device, run, order.needs).await?;
+        let mut seconds = self.shared;
+
+        // The plan.
+        let mut earlier_scores = 0.0;
+        let clock = Instant::now();
+        let (plan, close_calls) = match (&recipe.method, order.given) {
+            (_, Some(plan)) => (plan, Vec::new()),
+            (Method::Structured(method), None) => {
+                let earlier = self.score(device, run, method).await?;
+                earlier_scores = earlier;
+                self.decide(device, run, method, &recipe.output).await?
+            }
+            (Method::Plan(_), None) => return Err(Error::internal("a plan recipe without its plan")),
+        };
+        check_plan(&self.model.architecture, &plan, &recipe.output)?;
+        seconds.score = earlier_scores + clock.elapsed().as_secs_f64();
+
+        // Pass 2.
+        let clock = Instant::now();
+        let (model, scratch) = (&self.model, self.output.as_ref());
+        let empty = Calibration::new(&[], 1);
+        let calibration = self.calibration.as_ref().map_or(&empty, |(calibration, _)| calibration);
+        let pass = SecondPass { device, run, model, plan: &plan, recipe, calibration, statistics: &self.statistics, store: &self.store };
+        let (changed, outcomes) = if order.aware { pass.aware(scratch).await? } else { pass.plain(scratch).await? };
+        seconds.reconstruct = clock.elapsed().as_secs_f64();
+
+        // The output, laid out once for its size and evaluation, and once more with the report that they go into.
+        run.report(Phase::Export, None, 0, 0.0);
+        let clock = Instant::now();
+        let mut artifacts = Artifacts {
+            folder: &model.folder,
+            checkpoint: &model.checkpoint,
+            architecture: &model.architecture,
+            config: &model.config,
+            plan: &plan,
+            options: &recipe.output,
+            changed,
+            recipe: text_of(recipe)?,
+            plan_json: text_of(&plan)?,
+            report: String::new(),
+            card: Default::default(),
+        };
+        let draft = folder_of(&assemble(artifacts.clone(), scratch).await?)?;
+        let pruned = Checkpoint::open(&draft).await?;
+        seconds.export = clock.elapsed().as_secs_f64();
+        let clock = Instant::now();
+        let after = match &self.before {
+            Some(before) => {
+                let student = Model::open(&draft).await?;
+                self.evaluation.run(device, run, Phase::EvaluatePruned, &student, Some(model)).await?.map(|after| after.compared(before))
+            }
+            None => None,
+        };
+        seconds.evaluate_pruned = clock.elapsed().as_secs_f64();
+        // What an earlier recipe collected counts too: this one would have had to.
+        seconds.total = started.elapsed().as_secs_f64() + before_shared.evaluate_dense + before_shared.calibrate + earlier_scores;
+
+        let used = self.calibration.as_ref().map(|(_, used)| *used).filter(|_| order.needs.any() || order.aware);
+        let mean_length = used.map_or(0.0, |used: CalibrationUsed| used.tokens as f64 / used.sequences.max(1) as f64);
+        let sizes = Sizes {
+            before: Size::of(&model.checkpoint, &model.architecture, &Plan::dense(&model.architecture), mean_length),
+            after: Size::of(&pruned, &model.architecture, &plan, mean_length),
+        };
+        let findings = Findings {
+            sizes,
+            calibration: used,
+            layers: outcomes,
+            close_calls,
+            kept: self.store.peaks(),
+            quality_before: self.before.as_ref().map(Measured::quality),
+            quality_after: after,
+            seconds,
+        };
+        let report = Report::new(device, model, recipe, &plan, findings);
+        artifacts.report = text_of(&report)?;
+        artifacts.card = card(&report, &model.architecture.class);
+        let files = assemble(artifacts, scratch).await?;
+        run.cancel.check()?;
+        run.report(Phase::Export, None, 0, 1.0);
+        Ok(Pruned { files, plan, report })
+    }
+
+    /// Scores and allocation.
+    async fn decide(&mut self, device: &Device, run: &Run, method: &Structured, output: &OutputOptions) -> Result<(Plan, Vec<CloseCall>)> {
+        if method.ratio == 0.0 {
+            return Ok((Plan::dense(&self.model.architecture), Vec::new()));
+        }
+        let scores = self.scored.as_ref().map_or(&[][..], |scored| &scored.scores);
+        let (mut plan, close_calls) = method.allocation()?.plan(&request(&self.model, method, output), scores)?;
+        if method.criterion()?.refines(&method.options) {
+            self.refine(device, run, method, &mut plan).await?;
+        }
+        Ok((plan, close_calls))
+    }
+
+    /// Scores by the method's criterion, unless they are there; then it gives the time that they took.
+    async fn score(&mut self, device: &Device, run: &Run, method: &Structured) -> Result<f64> {
+        let same =
+            |scored: &Scored| scored.criterion == method.criterion && scored.options == method.options && scored.units == method.units;
+        if let Some(scored) = self.scored.as_ref().filter(|scored| same(scored)) {
+            return Ok(scored.seconds);
+        }
+        if method.ratio == 0.0 {
+            return Ok(0.0);
+        }
+        let clock = Instant::now();
+        let scores = method.criterion()?.score_all(&self.whole(device, run, method, &Calibration::new(&[], 1))).await?;
+        self.scored = Some(Scored {
+            criterion: method.criterion.clone(),
+            options: method.options,
+            units: method.units.clone(),
+            scores,
+            seconds: clock.elapsed().as_secs_f64(),
+        });
+        Ok(0.0)
+    }
+
+    fn whole<'a>(&'a self, device: &'a Device, run: &'a Run, method: &'a Structured, empty: &'a Calibration) -> Whole<'a> {
+        Whole {
+            device,
+            run,
+            checkpoint: &self.model.checkpoint,
+            architecture: &self.model.architecture,
+            units: &method.units,
+            calibration: self.calibration.as_ref().map_or(empty, |(calibration, _)| calibration),
+            statistics: &self.statistics,
+            store: &self.store,
+            options: &method.options,
+            seed: self.calibration_options.seed,
+        }
+    }
+
+    /// Lets the criterion change which units stay, now that it is known how many.
+    async fn refine(&self, device: &Device, run: &Run, method: &Structured, plan: &mut Plan) -> Result<()> {
+        let empty = Calibration::new(&[], 1);
+        let whole = self.whole(device, run, method, &empty);
+        for (index, (kept, layer)) in plan.layers.iter_mut().zip(&self.model.architecture.layers).enumerate() {
+            let cut: Vec<Unit> = method.units.iter().copied().filter(|&unit| kept.kept(unit).len() < layer.units(unit)).collect();
+            if cut.is_empty() {
+                continue;
+            }
+            let host = whole.host(index).await?;
+            for unit in cut {
+                let better = method.criterion()?.refine(&whole.site(index, unit, &host), kept.kept(unit).to_vec()).await?;
+                *kept.kept_mut(unit) = better;
+            }
+        }
+        Ok(())
+    }
+}
