@@ -3,6 +3,7 @@
 mod flap;
 mod magnitude;
 mod options;
+mod second_moment;
 mod site;
 mod whole;
 
@@ -99,7 +100,7 @@ pub trait Criterion: Sync {
 }
 
 /// Every criterion.
-pub const CRITERIA: &[&dyn Criterion] = &[&flap::Flap, &magnitude::Magnitude];
+pub const CRITERIA: &[&dyn Criterion] = &[&flap::Flap, &magnitude::Magnitude, &second_moment::SecondMoment];
 
 /// The criterion of this name.
 ///
