@@ -16,7 +16,7 @@ pub struct Outcome {
     /// Why.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Damping, relative to the mean variance of the kept inputs times the number of tokens.
+    /// Damping, as a multiple of the mean diagonal of the system: the ridge that was really used.
     pub damping: f64,
     /// Smallest relative pivot of the factorisation.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -101,12 +101,12 @@ pub async fn repair_site(
                 reason.get_or_insert_with(|| format!("{} gave weights that the output dtype cannot hold", repair.name()));
                 continue;
             }
-            let outcome = outcome(repair, wanted, reason, &found, all.get(device).await?, error_without, error);
+            let outcome = outcome(repair, wanted, reason, &found, error_without, error);
             return Ok((found, outcome));
         }
     }
     let truncation = REPAIRS[0].solve(device, problems.fit, truncated, with(0.0)).await?;
-    let outcome = outcome(REPAIRS[0], wanted, reason, &truncation, problems.fit, error_without, error_without);
+    let outcome = outcome(REPAIRS[0], wanted, reason, &truncation, error_without, error_without);
     Ok((truncation, outcome))
 }
 
@@ -178,16 +178,14 @@ fn outcome(
     wanted: &dyn Repair,
     reason: Option<String>,
     fit: &Fit,
-    problem: &Problem,
     error_without: Option<f64>,
     error_with: Option<f64>,
 ) -> Outcome {
-    let scale = problem.mean_variance();
     Outcome {
         repair: repair.name(),
         fell_back_from: (repair.name() != wanted.name()).then(|| wanted.name()),
         reason: reason.filter(|_| repair.name() != wanted.name()),
-        damping: if scale > 0.0 { fit.damping / scale } else { 0.0 },
+        damping: fit.damping,
         smallest_pivot: fit.smallest_pivot,
         error_without,
         error_with,

@@ -60,6 +60,7 @@ impl Repair for Liar {
             };
             let weight = if solution.smallest_pivot > 0.0 { device.add(truncated, &solution.x, 1.0).await? } else { truncated.clone() };
             let shift = problem.shift(device, &weight).await?;
+            let damping = if variance > 0.0 { damping / variance } else { 0.0 };
             Ok(Fit { weight, shift, damping, smallest_pivot: Some(solution.smallest_pivot) })
         })
     }

@@ -64,9 +64,10 @@ impl Repair for MaskTuning {
 
             let all: Vec<u32> = (0..units as u32).collect();
             let diagonal = trace(device, &system).await?;
-            let damping = options.ridge * diagonal / units.max(1) as f64;
+            let absolute = options.ridge * diagonal / units.max(1) as f64;
+            let damping = options.ridge;
             let none = device.zeros(1, units).await?;
-            let damped = device.covariance(&system, &none, 1.0, &all, &all, damping as f32).await?;
+            let damped = device.covariance(&system, &none, 1.0, &all, &all, absolute as f32).await?;
             let solution = device.solve_spd(&damped, &right).await?;
             if solution.smallest_pivot <= 0.0 {
                 let shift = problem.shift(device, truncated).await?;

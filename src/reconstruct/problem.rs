@@ -28,7 +28,7 @@ pub struct Fit {
     pub weight: Tensor,
     /// What is added to the bias, [outputs].
     pub shift: Vec<f64>,
-    /// Damping that was used, in units of the inputs' variance; 0 where none was.
+    /// Damping that was used, as a multiple of the mean diagonal of the system; 0 where none was.
     pub damping: f64,
     /// Smallest relative pivot of the factorisation, where there was one.
     pub smallest_pivot: Option<f64>,

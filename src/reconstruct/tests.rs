@@ -110,7 +110,7 @@ proptest! {
         };
         let cost = |v: &[f32], shift: &[f64]| {
             let pull: f64 = v.iter().zip(&before).map(|(v, b)| f64::from(v - b).powi(2)).sum();
-            data.error(&kept, v, shift) * scale + fit.damping * pull
+            data.error(&kept, v, shift) * scale + fit.damping * problem.mean_variance() * pull
         };
         let lowest = cost(&best, &fit.shift);
         for i in 0..best.len() {

@@ -13,10 +13,13 @@ inputs, P the pruned ones; t is the dense model, s the model that is pruned so f
 mean and C = E[x x^T] - mu mu^T the covariance:
 
     bias   b' = b + W_P^T mu_P
+    mask_tuning   w'_g = (1 + m_g) w_g for the rows of unit g, with (A + lam I) m = r, A = C_KK o W_K W_K^T and r = C_Kd o W_K summed over
+           the channels of units, d being what truncation leaves of the target, lam = ridge * mean(diag A); b' as for liar
     liar   Q = (C_KK + lam I)^-1 C_KP,  W' = W_K + Q W_P,  b' = b + W_P^T (mu_P - Q^T mu_K),  lam = ridge * mean(diag C_KK)
     where a consumer can have no bias (Qwen2): uncentred, C = E[x x^T], lam from its diagonal, b' = b, and bias does nothing
     error-aware liar: the same least squares with x_s as input and x_t W + b + (r_t - r_s) as target, r being what the residual
-           connection adds to y; damped toward W_K as above. The student's tensors are rounded to the dtype of the file.
+           connection adds to y; damped toward W_K as above; with "target": "output" without r. With "affine": false uncentred, as
+           where there can be no bias. With "ridge": "auto" the report says which of the grid was taken. The student's tensors are rounded to the dtype of the file.
 
 All of it in float64: the Gram sums with NumPy, the forward pass with stock Transformers' modules and hooks on the two consumers.
 """
@@ -34,6 +37,8 @@ import numpy as np
 import torch
 
 UNITS = ("heads", "neurons")
+# What "ridge": "auto" chooses from.
+GRID = [1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0]
 # Relative error that an f32 implementation may have, in the change that the repair makes to a tensor.
 TOLERANCE = 1e-2
 # Units whose scores are this near to the cut, relatively, may be decided otherwise.
@@ -120,8 +125,8 @@ class Moments:
         self.x, self.d = self.x + x.sum(0), self.d + d.sum(0)
         self.xx, self.xd = self.xx + x.T @ x, self.xd + x.T @ d
 
-    def repair(self, repair, ridge):
-        """(change of W_K, change of b)"""
+    def repair(self, repair, ridge, W, size):
+        """(change of W_K, change of b); W is W_K, a unit has `size` of its rows"""
         mean_x, mean_d = self.x / self.tokens, self.d / self.tokens
         if not self.affine:
             mean_x, mean_d = 0.0 * mean_x, 0.0 * mean_d
@@ -131,19 +136,28 @@ class Moments:
             return 0.0, mean_d
         cov = self.xx / self.tokens - np.outer(mean_x, mean_x)
         cross = self.xd / self.tokens - np.outer(mean_x, mean_d)
-        lam = ridge * np.diag(cov).mean()
-        change = np.linalg.solve(cov + lam * np.eye(len(cov)), cross)
+        if repair == "mask_tuning":
+            units = len(W) // size
+            by_unit = lambda matrix: matrix.reshape(units, size, -1).sum(1)
+            A = by_unit(by_unit(cov * (W @ W.T)).T)
+            lam = ridge * np.diag(A).mean()
+            factors = np.linalg.solve(A + lam * np.eye(units), by_unit(cross * W).sum(1))
+            change = np.repeat(factors, size)[:, None] * W
+        else:
+            lam = ridge * np.diag(cov).mean()
+            change = np.linalg.solve(cov + lam * np.eye(len(cov)), cross)
         return change, mean_d - change.T @ mean_x
 
 
-def moments(dense, number, unit, kept, teacher, student):
+def moments(dense, number, unit, kept, teacher, student, options):
     """Over all tokens; `student` is None for statistics of the dense model alone."""
     W, b = dense.matrix(number, unit)
     K = dense.channels(unit, kept)
-    sums = Moments(dense.family.affine)
+    sums = Moments(dense.family.affine and options["affine"])
+    drift = 0.0 if options["target"] == "output" else 1.0
     for i, (x_t, r_t) in enumerate(teacher):
         x_s, r_s = (x_t[:, K], r_t) if student is None else student[i]
-        sums.add(x_s, x_t @ W + r_t - r_s - x_s @ W[K])
+        sums.add(x_s, x_t @ W + drift * (r_t - r_s) - x_s @ W[K])
     return sums
 
 
@@ -154,6 +168,9 @@ def scores(dense, number, unit, criterion, teacher):
     if criterion == "flap":  # E ||w_j||^2 (x_j - mu_j)^2: the squared output error once the bias is repaired
         x = np.concatenate([x for x, _ in teacher])
         return ((W**2).sum(1) * x.var(0)).reshape(total, -1).sum(1)
+    if criterion == "second_moment":  # E ||w_j||^2 x_j^2: what truncation leaves
+        x = np.concatenate([x for x, _ in teacher])
+        return ((W**2).sum(1) * (x**2).mean(0)).reshape(total, -1).sum(1)
     if criterion == "magnitude":  # squared L2 norm of all that is removed with the unit
         weights = [W, *(dense.tensors[dense.name(number, part) + ".weight"].double().numpy() for part in dense.producers(unit))]
         return sum((weight**2).reshape(total, -1).sum(1) for weight in weights)
@@ -251,12 +268,14 @@ def check_export(dense, export, plan, sequences, options, report=None):
             said = ((report or {}).get("layers") or [{}] * len(plan))[number].get(unit) or {}
             repair = "none" if len(kept) == dense.total(unit) else said.get("repair") or options["repair"]
             ridge = options["ridge"]
-            if repair == "liar" and said.get("damping"):
+            if repair in ("liar", "mask_tuning") and said.get("damping"):
                 # Where the factorisation fails, the program damps ten times more; nothing else may change the ridge.
-                if not any(abs(said["damping"] / (ridge * 10**k) - 1) < 1e-3 for k in range(4)):
-                    faults.append(f"layer {number}: the damping for {unit} is {said['damping']:.4g}, the ridge is {ridge:.4g}")
+                start = GRID[0] if ridge == "auto" else ridge
+                if not any(abs(said["damping"] / (start * 10**k) - 1) < 1e-3 for k in range(len(GRID) if ridge == "auto" else 4)):
+                    faults.append(f"layer {number}: the damping for {unit} is {said['damping']:.4g}, the ridge is {ridge}")
                 ridge = said["damping"]
-            change, shift = moments(dense, number, unit, kept, teacher[unit], student.get(unit)).repair(repair, ridge)
+            sums = moments(dense, number, unit, kept, teacher[unit], student.get(unit), options)
+            change, shift = sums.repair(repair, ridge, W[K], len(K) // max(len(kept), 1))
             repaired += repair != "none"
             name = dense.name(number, part)
             weight, bias = kept_tensors[part + ".weight"].T, kept_tensors[part + ".bias"]
@@ -299,8 +318,9 @@ def make_export(dense, plan, sequences, options, repairs=None):
             W, b = dense.matrix(number, unit)
             student = run_layer(dense, narrow(dense, layer, number, plan, current), student_h)[1][unit] if options["error_aware"] else None
             repair = (repairs or {}).get((number, unit), options["repair"])
-            sums = moments(dense, number, unit, kept, teacher[unit], student)
-            change, shift = sums.repair(repair, options["ridge"])
+            sums = moments(dense, number, unit, kept, teacher[unit], student, options)
+            channels = dense.channels(unit, kept)
+            change, shift = sums.repair(repair, options["ridge"], W[channels], len(channels) // len(kept))
             dtype = dense.tensors[dense.name(number, part) + ".weight"].dtype
             current[part + ".weight"] = torch.as_tensor(W[dense.channels(unit, kept)] + change).T.contiguous().to(dtype)
             current[part + ".bias"] = torch.as_tensor(b + shift).to(dtype)
@@ -315,6 +335,8 @@ def options_of(arguments, recipe):
         "repair": arguments.repair or method.get("reconstruction", "liar"),
         "error_aware": method.get("error_aware", False) if arguments.error_aware is None else arguments.error_aware,
         "ridge": arguments.ridge if arguments.ridge is not None else method.get("ridge", 1e-2),
+        "affine": method.get("affine", True),
+        "target": method.get("target", "residual"),
         "criterion": {"none": None}.get(arguments.criterion, arguments.criterion) if arguments.criterion else method.get("criterion"),
         "tolerance": arguments.tolerance,
     }
@@ -326,10 +348,10 @@ def main():
     parser.add_argument("export", nargs="?")
     parser.add_argument("--sequences", help="JSON with the token ids of the calibration sequences")
     parser.add_argument("--plan", help="plan.json (default: the export's)")
-    parser.add_argument("--repair", choices=["none", "bias", "liar"])
+    parser.add_argument("--repair", choices=["none", "bias", "mask_tuning", "liar"])
     parser.add_argument("--error-aware", action=argparse.BooleanOptionalAction)
     parser.add_argument("--ridge", type=float)
-    parser.add_argument("--criterion", choices=["flap", "magnitude", "none"], help="check the plan's choice against it")
+    parser.add_argument("--criterion", choices=["flap", "magnitude", "second_moment", "none"], help="check the plan's choice against it")
     parser.add_argument("--tolerance", type=float, default=TOLERANCE)
     parser.add_argument("--self-test", action="store_true", help="check that broken exports are found")
     arguments = parser.parse_args()

@@ -52,27 +52,36 @@ def algebra(test, dense, sequences):
     teacher = caught["heads"]
     W, b = dense.matrix(0, "heads")
     K = dense.channels("heads", kept)
-    sums = liar.moments(dense, 0, "heads", kept, teacher, None)
+    options = {"affine": True, "target": "residual"}
+    sums = liar.moments(dense, 0, "heads", kept, teacher, None, options)
+    size = len(K) // len(kept)
 
     def far(what, a, b, limit=1e-6):
         distance = float(np.abs(a - b).max())
         return [] if distance <= limit else [f"{what}: {distance:.3g}"]
 
     x = np.concatenate([x for x, _ in teacher])
-    change, shift = sums.repair("liar", 0.0)
+    change, shift = sums.repair("liar", 0.0, W[K], size)
     fitted = np.linalg.lstsq(np.column_stack([x[:, K], np.ones(len(x))]), x @ W + b, rcond=None)[0]
     test.expect("no ridge is least squares with ones", far("weights", W[K] + change, fitted[:-1]) + far("bias", b + shift, fitted[-1]), good=True)
-    change, shift = sums.repair("liar", 1e9)
-    bias = sums.repair("bias", 0.0)[1]
+    change, shift = sums.repair("liar", 1e9, W[K], size)
+    bias = sums.repair("bias", 0.0, W[K], size)[1]
     P = np.setdiff1d(np.arange(len(W)), K)
     faults = far("weights", change, 0.0) + far("bias", shift, bias) + far("flap", bias, W[P].T @ x[:, P].mean(0))
     test.expect("an endless ridge is the bias repair", faults, good=True)
     cov = np.cov(x.T, bias=True)
     lam = 0.01 * np.diag(cov)[K].mean()
     q = np.linalg.solve(cov[np.ix_(K, K)] + lam * np.eye(len(K)), cov[np.ix_(K, P)])
-    change, shift = sums.repair("liar", 0.01)
+    change, shift = sums.repair("liar", 0.01, W[K], size)
     faults = far("weights", change, q @ W[P]) + far("bias", shift, W[P].T @ (x[:, P].mean(0) - q.T @ x[:, K].mean(0)))
     test.expect("with ridge it is the interpolation of pruned inputs", faults, good=True)
+    change, shift = sums.repair("mask_tuning", 0.0, W[K], size)
+    given = [(x[:, K[g * size : (g + 1) * size]] @ W[K[g * size : (g + 1) * size]]) for g in range(len(kept))]
+    centred = [(z - z.mean(0)).ravel() for z in [*given, x @ W]]
+    factors = np.linalg.lstsq(np.column_stack(centred[:-1]), centred[-1], rcond=None)[0]
+    faults = far("weights", W[K] + change, np.repeat(factors, size)[:, None] * W[K])
+    faults += far("bias", b + shift, (x @ W + b - x[:, K] @ (W[K] + change)).mean(0))
+    test.expect("mask tuning is least squares over one factor a unit", faults, good=True)
 
 
 @torch.no_grad()
@@ -135,7 +144,7 @@ def breakages(test, family, dense, plan, sequences, options):
     def permute(tensors):
         tensors[neurons + ".weight"] = tensors[neurons + ".weight"].roll(1, 1)
 
-    if options["repair"] == "liar":
+    if options["repair"] != "bias":
         test.expect(f"[{kind}] a tenth of a repair left out", faults(toward_truncation), good=False, naming=neurons + ".weight")
         test.expect(f"[{kind}] another ridge", faults(ridge=3 * options["ridge"]), good=False, naming=".weight: off")
         test.expect(f"[{kind}] the other statistics", faults(error_aware=not options["error_aware"]), good=False, naming=".weight: off")
@@ -189,10 +198,11 @@ def run():
             if (family, dtype) == ("bert", torch.float32):
                 algebra(test, dense, sequences)
             blocks_run(test, family, dense, sequences)
-            options = {"repair": "liar", "error_aware": False, "ridge": 1e-2, "criterion": "flap", "tolerance": liar.TOLERANCE}
+            options = {"repair": "liar", "error_aware": False, "ridge": 1e-2, "criterion": "flap", "tolerance": liar.TOLERANCE, "affine": True, "target": "residual"}
             plan = best_plan(dense, sequences, "flap")
             breakages(test, family, dense, plan, sequences, options)
             breakages(test, family, dense, plan, sequences, {**options, "error_aware": True})
+            breakages(test, family, dense, plan, sequences, {**options, "repair": "mask_tuning", "error_aware": True, "target": "output"})
             padded_and_mixed(test, family, dense, plan, sequences, options)
             plan = best_plan(dense, sequences, "magnitude")
             breakages(test, family, dense, plan, sequences, {**options, "repair": "bias", "criterion": "magnitude"})
