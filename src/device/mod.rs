@@ -262,6 +262,11 @@ impl Device {
         forward!(self.column_stats(x, sums))
     }
 
+    /// 1 - cos of the angle between each row of a and that row of b, [n, 1]; 1 where one of them is zero. Same shapes.
+    pub async fn cosine_distances(&self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
+        forward!(self.cosine_distances(a, b))
+    }
+
     /// gram += x^T x, for x [n, c] and gram [c, c]; both triangles are valid afterwards.
     pub async fn gram(&self, x: &Tensor, gram: &Tensor) -> Result<()> {
         forward!(self.gram(x, gram))

@@ -1,4 +1,4 @@
-//! Column sums, Gram matrices, covariance blocks.
+//! Column sums, angles of rows, Gram matrices, covariance blocks.
 
 use super::{Cpu, SLICE_FLOPS};
 use crate::base::Result;
@@ -24,6 +24,20 @@ impl Cpu {
         let totals = totals.into_iter().map(|v| v as f32).collect();
         sums.cpu()?.set(Candle::from_vec(totals, (2, x.cols), &candle_core::Device::Cpu)?);
         Ok(())
+    }
+
+    /// See [`crate::device::Device::cosine_distances`]. In f64.
+    pub async fn cosine_distances(&self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
+        self.pace().await?;
+        b.expect("the other rows", a.rows, a.cols)?;
+        let (left, right) = (a.cpu()?.values()?, b.cpu()?.values()?);
+        let product = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum::<f64>();
+        let rows = left.chunks_exact(a.cols.max(1)).zip(right.chunks_exact(a.cols.max(1)));
+        let distances = rows.map(|(a, b)| match (product(a, a) * product(b, b)).sqrt() {
+            0.0 => 1.0,
+            lengths => (1.0 - product(a, b) / lengths) as f32,
+        });
+        self.tensor_of(a.rows, 1, distances.collect())
     }
 
     /// See [`crate::device::Device::gram`].

@@ -150,4 +150,8 @@ fn layer_norm_and_embedding_match_by_hand() {
     let picked = block_on(cpu.select(&x, Some(&[0, 0]), Some(&[1]))).unwrap();
     assert_eq!(block_on(cpu.read(&picked)).unwrap(), [3.0, 3.0]);
     assert_eq!(block_on(cpu.dot(&x, &gain)).unwrap(), 5.0);
+    let rows = block_on(cpu.upload(3, 2, &[3.0, 4.0, 1.0, 0.0, 0.0, 0.0])).unwrap();
+    let others = block_on(cpu.upload(3, 2, &[4.0, 3.0, -2.0, 0.0, 1.0, 0.0])).unwrap();
+    let distances = block_on(cpu.read(&block_on(cpu.cosine_distances(&rows, &others)).unwrap())).unwrap();
+    assert_eq!(distances, [(1.0 - 24.0 / 25.0) as f32, 2.0, 1.0]);
 }

@@ -45,6 +45,7 @@ sources!(
     "column_combine.wgsl",
     "column_stats.wgsl",
     "copy_block.wgsl",
+    "cosine_distance.wgsl",
     "covariance.wgsl",
     "divergence_tile.wgsl",
     "dot.wgsl",
@@ -158,9 +159,10 @@ pub(super) fn every_kernel() -> Vec<Kernel> {
             .map(|name| Kernel::new(SOURCES.iter().map(|(file, _)| *file).find(|file| file.strip_suffix(".wgsl") == Some(name)).unwrap()))
             .collect();
     for width in ["vec", "scalar"] {
-        for file in
-            ["add.wgsl", "column_stats.wgsl", "dot.wgsl", "layer_norm.wgsl", "layer_norm_tiled.wgsl", "multiply.wgsl", "rms_norm.wgsl"]
-        {
+        for file in ["add.wgsl", "column_stats.wgsl", "cosine_distance.wgsl", "dot.wgsl", "multiply.wgsl", "rms_norm.wgsl"] {
+            kernels.push(Kernel::new(file).with("WIDTH", width));
+        }
+        for file in ["layer_norm.wgsl", "layer_norm_tiled.wgsl"] {
             kernels.push(Kernel::new(file).with("WIDTH", width));
         }
         kernels.push(Kernel::new("attention.wgsl").with("WIDTH", width).with("LENGTH", 16));

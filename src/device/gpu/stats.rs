@@ -1,4 +1,4 @@
-//! Column sums and sums of squares.
+//! Column sums and sums of squares; angles of rows.
 
 use super::record::Launch;
 use super::shader::Kernel;
@@ -10,6 +10,25 @@ use crate::device::Tensor;
 const CHUNK: usize = 512;
 
 impl Gpu {
+    /// See [`super::super::Device::cosine_distances`].
+    pub async fn cosine_distances(&self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
+        const GROUP: usize = 64;
+        b.expect("second rows of cosine_distances", a.rows, a.cols)?;
+        let out = self.tensor(a.rows, 1)?;
+        let row_cost = 20.0 * a.cols as f64;
+        for span in self.spans(a.rows, a.cols as u64 * 4, row_cost) {
+            self.launch(Launch {
+                kernel: Kernel::new("cosine_distance.wgsl").with("WIDTH", width(a.cols)),
+                storage: &[self.window(a, span.clone())?, self.window(b, span.clone())?, self.window(&out, span.clone())?],
+                params: &[span.len() as u32, a.cols as u32],
+                groups: [span.len().div_ceil(GROUP), 1],
+                cost: row_cost * span.len() as f64,
+            })
+            .await?;
+        }
+        Ok(out)
+    }
+
     /// See [`super::super::Device::column_stats`].
     pub async fn column_stats(&self, x: &Tensor, sums: &Tensor) -> Result<()> {
         sums.expect("sums of column_stats", 2, x.cols)?;

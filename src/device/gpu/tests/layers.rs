@@ -92,6 +92,25 @@ fn statistics_agree() {
 }
 
 #[test]
+fn cosine_distances_agree() {
+    let Some(pair) = pair() else { return };
+    proptest!(ProptestConfig::with_cases(12), |(rows in 2usize..300, cols in 2usize..200, even: bool, near: bool)| {
+        let cols = if even { cols.next_multiple_of(4) } else { cols };
+        // Rows that hardly differ, whose differences keep three digits in f32; and others, the first of which is zero.
+        pair.agree(if near { 2e-3 } else { 1e-5 }, async |device| {
+            let mut values = random(12, rows * cols);
+            if !near {
+                values[..cols].fill(0.0);
+            }
+            let a = device.upload(rows, cols, &values).await.unwrap();
+            let other = tensor(device, rows, cols, 13).await;
+            let b = if near { device.add(&a, &other, 1e-3).await.unwrap() } else { other };
+            vec![device.read(&device.cosine_distances(&a, &b).await.unwrap()).await.unwrap()]
+        });
+    });
+}
+
+#[test]
 fn selections_and_covariances_agree() {
     let Some(pair) = pair() else { return };
     let (rows, cols) = ([4u32, 0, 4, 69, 33], [3u32, 69, 0, 1, 2, 68, 33]);
