@@ -22,7 +22,7 @@ pub use report::Report;
 pub use session::Session;
 pub use storage::Storage;
 
-use crate::allocate::{Plan, Request};
+use crate::allocate::{Cut, Plan};
 use crate::base::{Error, Phase, Result, Run};
 use crate::calibrate::{Calibration, Shelves};
 use crate::checkpoint::{Folder, OutputFile};
@@ -93,25 +93,35 @@ fn check(recipe: &Recipe, model: &Model, given: Option<&Plan>) -> Result<()> {
                 return Ok(());
             }
             check_request(&model.architecture, &method.units, &recipe.output)?;
-            method.allocation()?.check(&request(model, method, &recipe.output))
+            cut(model, method, &recipe.output)?.check()
         }
         (Method::Plan(_), Some(plan)) => check_plan(&model.architecture, plan, &recipe.output),
         (Method::Plan(_), None) => Ok(()),
     }
 }
 
-fn request<'a>(model: &'a Model, method: &'a Structured, output: &OutputOptions) -> Request<'a> {
+fn cut<'a>(model: &'a Model, method: &'a Structured, output: &OutputOptions) -> Result<Cut<'a>> {
     let heads_pad = output.pad && !model.architecture.stock_units.contains(&Unit::Heads);
     let stock = output.kind == OutputKind::Stock && !heads_pad;
-    Request { architecture: &model.architecture, units: &method.units, ratio: method.ratio, stock }
+    let (structures, allocation) = (&method.units, method.allocation()?);
+    Ok(Cut { architecture: &model.architecture, structures, allocation, ratio: method.ratio, stock })
 }
 
 /// A ratio of 0, or a plan that keeps all: everything is copied.
 fn nothing_to_remove(recipe: &Recipe, model: &Model, given: Option<&Plan>) -> bool {
     match (&recipe.method, given) {
-        (_, Some(plan)) => Unit::ALL.iter().all(|&unit| !plan.removes(unit, &model.architecture)),
+        (_, Some(plan)) => plan.keeps_all(&model.architecture),
         (Method::Structured(method), None) => method.ratio == 0.0,
         (Method::Plan(_), None) => false,
+    }
+}
+
+/// Whether layers that stay lose anything: where whole layers go, nothing is left to repair.
+fn leaves_repairs(recipe: &Recipe, model: &Model, given: Option<&Plan>) -> bool {
+    match (&recipe.method, given) {
+        (_, Some(plan)) => Unit::ALL.iter().any(|&unit| plan.removes(unit, &model.architecture)),
+        (Method::Structured(method), None) => !method.inside().is_empty(),
+        (Method::Plan(_), None) => true,
     }
 }
 

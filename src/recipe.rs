@@ -4,7 +4,7 @@ use crate::allocate::{Allocation, allocation};
 use crate::base::{Error, Result};
 use crate::calibrate::Needs;
 use crate::export::OutputOptions;
-use crate::model::Unit;
+use crate::model::{Structure, Unit};
 use crate::reconstruct::{Repair, Ridge, repair};
 use crate::score::{Criterion, ScoreOptions, criterion};
 use crate::text::CalibrationOptions;
@@ -42,8 +42,8 @@ pub enum Method {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Structured {
-    /// Units that may be removed.
-    pub units: Vec<Unit>,
+    /// What may be removed.
+    pub units: Vec<Structure>,
     /// Name of the criterion.
     pub criterion: String,
     /// Name of the allocation.
@@ -61,7 +61,7 @@ pub struct Structured {
 impl Default for Structured {
     fn default() -> Self {
         Self {
-            units: Unit::ALL.to_vec(),
+            units: Unit::ALL.map(Structure::from).to_vec(),
             criterion: "flap".to_owned(),
             allocation: "uniform".to_owned(),
             ratio: 0.5,
@@ -223,7 +223,13 @@ impl Method {
         units.sort_unstable();
         units.dedup();
         if units.is_empty() || units.len() != structured.units.len() {
-            return Err(Error::recipe("method.units must list heads, neurons or both, each once."));
+            let names = Structure::ALL.map(Structure::name).join(", ");
+            return Err(Error::recipe(format!("method.units must list at least one of {names}, each once.")));
+        }
+        if units.contains(&Structure::Layers) && units.contains(&Structure::Hidden) {
+            return Err(Error::recipe(
+                "method.units lists layers and hidden, which one ratio cannot share out; remove one of them, then the other from the result.",
+            ));
         }
         Ok(())
     }
@@ -243,6 +249,16 @@ impl Method {
 }
 
 impl Structured {
+    /// The units inside of layers that may be removed.
+    pub fn inside(&self) -> Vec<Unit> {
+        self.units.iter().filter_map(|structure| structure.unit()).collect()
+    }
+
+    /// Whether this may be removed.
+    pub fn removes(&self, structure: Structure) -> bool {
+        self.units.contains(&structure)
+    }
+
     /// The criterion.
     pub fn criterion(&self) -> Result<&'static dyn Criterion> {
         criterion(&self.criterion)
@@ -257,9 +273,12 @@ impl Structured {
 /// What calibration must collect before the first repair: error-aware repairs collect their own.
 pub fn needs(method: &Method) -> Result<Needs> {
     let repair = if method.repair_recipe().error_aware { Needs::default() } else { method.repair()?.needs() };
-    Ok(match method {
-        Method::Structured(structured) => repair.union(structured.criterion()?.needs()),
-        Method::Plan(_) => repair,
+    let Method::Structured(structured) = method else { return Ok(repair) };
+    let layers = Needs { statistics: structured.removes(Structure::Layers), ..Needs::default() };
+    Ok(match structured.inside().is_empty() {
+        // Nothing is left to repair.
+        true => layers,
+        false => repair.union(layers).union(structured.criterion()?.needs()),
     })
 }
 
@@ -314,6 +333,8 @@ mod tests {
         assert!(with(r#""criterion": "best""#).contains("choose one of"));
         assert!(with(r#""units": ["head"]"#).contains("method.units"));
         assert!(with(r#""units": []"#).contains("method.units"));
+        assert!(with(r#""units": ["layers", "layers"]"#).contains("heads, neurons, layers, hidden"));
+        assert!(with(r#""units": ["layers", "hidden"]"#).contains("the other"));
         assert!(with(r#""ridge": -1"#).contains("method.ridge"));
         assert!(with(r#""reconstruction": "bias", "error_aware": true"#).contains("error_aware"));
         assert!(message(r#"{"version": 2}"#).contains("version 2"));

@@ -1,9 +1,12 @@
 //! Scores and a budget to a [`Plan`]. One file an allocation, one line in [`ALLOCATIONS`].
 
+mod cut;
+mod depth;
 mod plan;
 mod select;
 mod uniform;
 
+pub use cut::{Cut, Importance};
 pub use plan::{LayerPlan, Plan, channels};
 pub use select::{CloseCall, STATISTIC_ERROR, select};
 

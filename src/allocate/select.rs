@@ -1,6 +1,6 @@
 //! The best units by score, with ties broken by index, and the calls that were close.
 
-use crate::model::Unit;
+use crate::model::{Structure, Unit};
 use crate::score::{Removal, Scores};
 use serde::Serialize;
 
@@ -12,8 +12,8 @@ pub const STATISTIC_ERROR: f64 = 1e-4;
 pub struct CloseCall {
     /// Layer, from 0.
     pub layer: usize,
-    /// Kind of unit.
-    pub unit: Unit,
+    /// Kind of unit; a layer is a unit of its own.
+    pub unit: Structure,
     /// Index of the unit.
     pub index: u32,
     /// Whether it was kept.
@@ -34,7 +34,7 @@ pub fn select(scores: &Scores, keep: usize, layer: usize, unit: Unit) -> (Vec<u3
         let (last, next) = (scores[last as usize], scores[next as usize]);
         let margin = STATISTIC_ERROR * last.abs().max(next.abs());
         // Kept units close to the best removed one, and removed units close to the worst kept one.
-        let call = |&index: &u32, kept| CloseCall { layer, unit, index, kept };
+        let call = |&index: &u32, kept| CloseCall { layer, unit: unit.into(), index, kept };
         close.extend(kept.iter().filter(|&&i| scores[i as usize] - next <= margin).map(|i| call(i, true)));
         close.extend(removed.iter().filter(|&&i| last - scores[i as usize] <= margin).map(|i| call(i, false)));
     }
@@ -52,8 +52,8 @@ fn select_from_curve(curve: &[Removal], keep: usize, layer: usize, unit: Unit) -
     if let (Some(last), Some(next)) = (removed.last(), left.first())
         && (next.cost - last.cost).abs() <= STATISTIC_ERROR * last.cost.abs().max(next.cost.abs())
     {
-        close.push(CloseCall { layer, unit, index: next.unit, kept: true });
-        close.push(CloseCall { layer, unit, index: last.unit, kept: false });
+        close.push(CloseCall { layer, unit: unit.into(), index: next.unit, kept: true });
+        close.push(CloseCall { layer, unit: unit.into(), index: last.unit, kept: false });
     }
     let mut kept: Vec<u32> = left.iter().map(|removal| removal.unit).collect();
     kept.sort_unstable();

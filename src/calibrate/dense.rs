@@ -1,6 +1,6 @@
 //! Pass 1: the dense model over the calibration set, one layer at a time.
 
-use super::{Needs, SiteMoments, SiteStatistics, Statistics, Store, Stream};
+use super::{Influence, Needs, SiteMoments, SiteStatistics, Statistics, Store, Stream};
 use crate::base::{Phase, Result, Run};
 use crate::checkpoint::Checkpoint;
 use crate::device::Device;
@@ -56,18 +56,23 @@ pub async fn dense_pass(
         for unit in Unit::ALL {
             sites.push(SiteMoments::new(device, layer.units(unit) * layer.unit_size(unit), needs.gram).await?);
         }
+        let mut influence = Influence::new(device).await?;
         for (number, batch) in batches.iter().enumerate() {
             let share = (index as f64 + number as f64 / batches.len() as f64) / depth as f64;
             run.report(Phase::Calibrate, Some(index), depth, share);
-            let mut x = states.get(device, store, number).await?;
+            let below = states.get(device, store, number).await?;
+            let mut x = below.clone();
             for (unit, site) in Unit::ALL.into_iter().zip(&mut sites) {
                 let inputs = block.consumed(device, unit, &x, batch).await?;
                 site.pick(number < calibration.fitted).add(device, &inputs).await?;
                 x = block.advance(device, unit, &x, &inputs).await?;
             }
+            influence.add(device, &below, &x).await?;
+            drop(below);
             states.set(device, store, number, x).await?;
         }
         drop(block);
+        statistics.influences.push(influence.mean(device).await?);
         let mut kept = Vec::with_capacity(sites.len());
         for site in sites {
             kept.push(SiteStatistics::keep(device, store, site).await?);

@@ -1,12 +1,14 @@
 //! Statistics of the inputs of every consumer of prunable units, streamed layer by layer.
 
 mod dense;
+mod influence;
 mod moments;
 mod statistics;
 mod store;
 mod stream;
 
 pub use dense::{Calibration, dense_pass};
+pub use influence::Influence;
 pub use moments::{HostSums, Moments, SiteMoments};
 pub use statistics::{KeptMoments, SiteStatistics, Statistics};
 pub use store::{Kept, Shelf, Shelves, Store, Tier, Tiers};

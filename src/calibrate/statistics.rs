@@ -50,6 +50,8 @@ async fn kept(device: &Device, store: &Store, moments: Moments) -> Result<KeptMo
 pub struct Statistics {
     /// Per layer, by unit: the attention output's input, the second FFN matrix's input.
     pub layers: Vec<Vec<SiteStatistics>>,
+    /// How much each layer changes the residual stream.
+    pub influences: Vec<f64>,
 }
 
 impl Statistics {

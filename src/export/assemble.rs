@@ -2,6 +2,7 @@
 
 use super::card::{self, Card, Facts};
 use super::convert::{convert, flatten};
+use super::names::Names;
 use super::pad::grow;
 use super::widths::{OutputSize, output_size, shapes, written};
 use super::{OutputKind, OutputOptions, biases, check_plan, config, copied, loader, output_dtype};
@@ -53,7 +54,8 @@ pub async fn assemble(artifacts: Artifacts<'_>, scratch: &dyn Scratch) -> Result
     let mut files = vec![OutputFile::text("config.json", adapted.to_text())];
 
     let shapes = shapes(architecture, &widths);
-    let tensors = tensors(checkpoint, changed, options, &shapes, scratch).await?;
+    let names = Names::new(architecture, plan);
+    let tensors = tensors(checkpoint, changed, options, &names, &shapes, scratch).await?;
     files.extend(flatten(lay_out(tensors, &metadata(checkpoint, &artifacts.recipe), DEFAULT_SHARD_LIMIT)?));
 
     files.extend(copied::files(folder));
@@ -78,11 +80,12 @@ pub async fn assemble(artifacts: Artifacts<'_>, scratch: &dyn Scratch) -> Result
     Ok(files)
 }
 
-/// The output's tensors in the order of the input, new ones last.
+/// The output's tensors in the order of the input, new ones last, under their new names.
 async fn tensors(
     checkpoint: &Checkpoint,
     changed: Vec<OutputTensor>,
     options: &OutputOptions,
+    names: &Names<'_>,
     shapes: &HashMap<String, Vec<u64>>,
     scratch: &dyn Scratch,
 ) -> Result<Vec<OutputTensor>> {
@@ -90,6 +93,7 @@ async fn tensors(
     let mut changed: HashMap<String, OutputTensor> = changed.into_iter().map(|tensor| (tensor.name.clone(), tensor)).collect();
     let mut tensors = Vec::new();
     for entry in checkpoint.entries() {
+        let Some(name) = names.of(&entry.name) else { continue };
         let dtype = output_dtype(options, entry.dtype);
         let tensor = match changed.remove(&entry.name) {
             Some(tensor) => tensor,
@@ -99,11 +103,11 @@ async fn tensors(
                 OutputTensor { name: entry.name.clone(), dtype, shape: entry.shape.clone(), data }
             }
         };
-        tensors.push(fit(tensor, shapes, scratch).await?);
+        tensors.push(OutputTensor { name, ..fit(tensor, shapes, scratch).await? });
     }
-    for name in order {
-        if let Some(tensor) = changed.remove(&name) {
-            tensors.push(fit(tensor, shapes, scratch).await?);
+    for old in order {
+        if let (Some(tensor), Some(name)) = (changed.remove(&old), names.of(&old)) {
+            tensors.push(OutputTensor { name, ..fit(tensor, shapes, scratch).await? });
         }
     }
     Ok(tensors)

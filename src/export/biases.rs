@@ -1,9 +1,8 @@
 //! Biases that repairs add to layers without one: a config gives them to all layers of a kind or to none, so the others get
 //! zeros.
 
-use super::widths::outputs_of;
+use super::widths::{Written, outputs_of};
 use super::{OutputOptions, output_dtype};
-use crate::allocate::Widths;
 use crate::base::Result;
 use crate::checkpoint::{Checkpoint, Data, OutputTensor, Scratch};
 use crate::model::{Architecture, Config, Linear, Unit};
@@ -19,7 +18,7 @@ pub(super) async fn complete(
     architecture: &Architecture,
     checkpoint: &Checkpoint,
     config: &mut Config,
-    widths: &[Widths],
+    widths: &Written,
     options: &OutputOptions,
     changed: &mut Vec<OutputTensor>,
     scratch: &dyn Scratch,
@@ -30,8 +29,8 @@ pub(super) async fn complete(
     for flag in flags {
         let around = || {
             let units = move || Unit::ALL.into_iter().filter(move |&unit| architecture.bias_flag(unit) == Some(flag));
-            let layers = architecture.layers.iter().zip(widths);
-            layers.flat_map(move |(layer, widths)| units().flat_map(|unit| layer.around(unit)).map(move |linear| (layer, *widths, linear)))
+            let layers = architecture.layers.iter().zip(widths).filter_map(|(layer, widths)| Some((layer, (*widths)?)));
+            layers.flat_map(move |(layer, widths)| units().flat_map(|unit| layer.around(unit)).map(move |linear| (layer, widths, linear)))
         };
         let added = around().any(|(_, _, linear)| linear.bias.is_none() && there.contains(&added_name(linear)));
         if !added {

@@ -1,9 +1,9 @@
 //! The model card, README.md.
 
 use super::loader::MODULE;
-use super::widths::OutputSize;
+use super::widths::{OutputSize, Written};
 use super::{OutputKind, OutputOptions};
-use crate::allocate::{Plan, Widths};
+use crate::allocate::Plan;
 use crate::model::{Architecture, Unit};
 use std::fmt::Write;
 
@@ -48,7 +48,7 @@ pub(super) struct Facts<'a> {
     pub(super) options: &'a OutputOptions,
     pub(super) plan: &'a Plan,
     /// Widths that are written, padding included.
-    pub(super) widths: &'a [Widths],
+    pub(super) widths: &'a Written,
     /// JSON text of the recipe.
     pub(super) recipe: &'a str,
     pub(super) before: OutputSize,
@@ -194,8 +194,8 @@ fn numbers(out: &mut String, card: &Card, facts: &Facts<'_>) {
         row(&name, shown(card.before), shown(card.after));
     }
     line(out, "");
-    let layers = facts.widths.iter().zip(&facts.plan.layers);
-    if layers.into_iter().any(|(written, kept)| written.heads != kept.heads.len() || written.neurons != kept.neurons.len()) {
+    let mut layers = facts.widths.iter().zip(&facts.plan.layers).filter_map(|(written, kept)| Some(((*written)?, kept)));
+    if layers.any(|(written, kept)| written.heads != kept.heads.len() || written.neurons != kept.neurons.len()) {
         line(out, "Some removed units are still there as zeros, so that a stock config fits; they count among the parameters and bytes.\n");
     }
 }
@@ -203,10 +203,12 @@ fn numbers(out: &mut String, card: &Card, facts: &Facts<'_>) {
 fn layers(out: &mut String, facts: &Facts<'_>) {
     line(out, "## Kept units\n\n| layer | heads | neurons |\n| ---: | ---: | ---: |");
     for (index, (kept, layer)) in facts.plan.layers.iter().zip(&facts.architecture.layers).enumerate() {
-        line(
-            out,
-            &format!("| {index} | {} of {} | {} of {} |", kept.heads.len(), layer.units(Unit::Heads), kept.neurons.len(), layer.neurons),
-        );
+        let (heads, neurons) = (layer.units(Unit::Heads), layer.neurons);
+        let row = match kept.is_removed() {
+            true => format!("| {index} | removed | removed |"),
+            false => format!("| {index} | {} of {heads} | {} of {neurons} |", kept.heads.len(), kept.neurons.len()),
+        };
+        line(out, &row);
     }
 }
 

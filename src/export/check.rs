@@ -4,34 +4,35 @@ use super::widths::{full_heads, pads_heads};
 use super::{OutputKind, OutputOptions, loader};
 use crate::allocate::Plan;
 use crate::base::{Error, Result};
-use crate::model::{Architecture, Layer, Unit};
+use crate::model::{Architecture, Layer, Structure, Unit};
 
-/// Refuses what the output kind cannot express. `units` are those that a recipe wants to remove; none where it removes
+/// Refuses what the output kind cannot express. `structures` are those that a recipe wants to remove; none where it removes
 /// nothing.
 ///
 /// # Errors
 /// A sentence that says what would work.
-pub fn check_request(architecture: &Architecture, units: &[Unit], options: &OutputOptions) -> Result<()> {
+pub fn check_request(architecture: &Architecture, structures: &[Structure], options: &OutputOptions) -> Result<()> {
     check_options(architecture, options)?;
     if options.kind != OutputKind::Stock || options.pad {
         return Ok(());
     }
-    if units.contains(&Unit::Heads) && !architecture.stock_units.contains(&Unit::Heads) {
+    let heads = structures.contains(&Structure::Heads);
+    if heads && !architecture.stock_units.contains(&Unit::Heads) {
         return Err(Error::recipe(format!(
             "A stock {} config cannot say that a model has fewer heads, so output kind \"stock\" cannot remove them: remove neurons \
              only, or {OTHER_OUTPUT}.",
             architecture.family
         )));
     }
-    if !units.contains(&Unit::Neurons) {
+    if !structures.contains(&Structure::Neurons) {
         let counts = architecture.layers.iter().map(|layer| layer.neurons);
-        check_neurons(architecture, counts, "The model has")?;
+        check_neurons(architecture, counts.enumerate(), "The model has")?;
     }
-    if units.contains(&Unit::Heads) {
+    if heads {
         return Ok(());
     }
     let counts = architecture.layers.iter().map(|layer| layer.units(Unit::Heads));
-    check_heads(architecture, counts, "The model has")
+    check_heads(architecture, counts.enumerate(), "The model has")
 }
 
 /// Refuses a concrete plan that the output kind cannot express.
@@ -50,13 +51,14 @@ pub fn check_plan(architecture: &Architecture, plan: &Plan, options: &OutputOpti
     if options.kind != OutputKind::Stock {
         return Ok(());
     }
+    let stay = || plan.layers.iter().enumerate().filter(|(_, layer)| !layer.is_removed());
     if !pads_heads(architecture, options) {
-        check_heads(architecture, plan.layers.iter().map(|layer| layer.heads.len()), "The plan keeps")?;
+        check_heads(architecture, stay().map(|(index, layer)| (index, layer.heads.len())), "The plan keeps")?;
     }
     if options.pad {
         return Ok(());
     }
-    check_neurons(architecture, plan.layers.iter().map(|layer| layer.neurons.len()), "The plan keeps")
+    check_neurons(architecture, stay().map(|(index, layer)| (index, layer.neurons.len())), "The plan keeps")
 }
 
 const OTHER_OUTPUT: &str = "choose output kind \"sliced\", or set \"pad\": true to write zeros in their places";
@@ -80,15 +82,16 @@ fn check_options(architecture: &Architecture, options: &OutputOptions) -> Result
 }
 
 /// Heads fill the hidden width in families whose config cannot lower them alone; in the others all layers have the same number,
-/// and one that the config accepts.
-fn check_heads(architecture: &Architecture, counts: impl Iterator<Item = usize>, subject: &str) -> Result<()> {
-    let counts: Vec<usize> = counts.collect();
-    for (index, (&count, layer)) in counts.iter().zip(&architecture.layers).enumerate() {
+/// and one that the config accepts. `counts` are by the index of the layer.
+fn check_heads(architecture: &Architecture, counts: impl Iterator<Item = (usize, usize)>, subject: &str) -> Result<()> {
+    let counts: Vec<(usize, usize)> = counts.collect();
+    for &(index, count) in &counts {
+        let layer = &architecture.layers[index];
         if architecture.stock_units.contains(&Unit::Heads) {
-            let first = counts[0];
+            let (start, first) = counts[0];
             if count != first {
                 return Err(Error::recipe(format!(
-                    "{subject} {first} key/value heads in layer 0 and {count} in layer {index}, and a stock config has one number for all \
+                    "{subject} {first} key/value heads in layer {start} and {count} in layer {index}, and a stock config has one number for all \
                      layers: choose allocation \"uniform\", or output kind \"sliced\"."
                 )));
             }
@@ -113,14 +116,13 @@ fn check_heads(architecture: &Architecture, counts: impl Iterator<Item = usize>,
 }
 
 /// A stock config has one FFN width for all layers.
-fn check_neurons(architecture: &Architecture, counts: impl Iterator<Item = usize>, subject: &str) -> Result<()> {
-    let counts: Vec<usize> = counts.collect();
-    let Some(&first) = counts.first() else { return Ok(()) };
-    match counts.iter().position(|&count| count != first) {
-        Some(other) => Err(Error::recipe(format!(
-            "{subject} {first} neurons in layer 0 and {} in layer {other}, and a stock config has one {} for all layers: \
+fn check_neurons(architecture: &Architecture, mut counts: impl Iterator<Item = (usize, usize)>, subject: &str) -> Result<()> {
+    let Some((start, first)) = counts.next() else { return Ok(()) };
+    match counts.find(|&(_, count)| count != first) {
+        Some((index, other)) => Err(Error::recipe(format!(
+            "{subject} {first} neurons in layer {start} and {other} in layer {index}, and a stock config has one {} for all layers: \
              choose allocation \"uniform\", or output kind \"sliced\", or set \"pad\": true to fill narrower layers with zeros.",
-            counts[other], architecture.width_fields.neurons
+            architecture.width_fields.neurons
         ))),
         None => Ok(()),
     }

@@ -1,8 +1,8 @@
 //! The output's config.json.
 
 use super::loader::{self, MODULE};
+use super::widths::Written;
 use super::{OutputDtype, OutputKind, OutputOptions};
-use crate::allocate::Widths;
 use crate::base::Result;
 use crate::model::{Architecture, Config, LAYERS_FIELD};
 use serde_json::{Map, Value, json};
@@ -10,15 +10,21 @@ use serde_json::{Map, Value, json};
 /// Where a config names classes of code that comes with the model.
 const AUTO_MAP: &str = "auto_map";
 
+/// Lists by layer that configs of some families hold.
+const BY_LAYER: &[&str] = &["layer_types"];
+/// Number of first layers without a sliding window.
+const WINDOW_LAYERS: &str = "max_window_layers";
+
 /// The config of an output of these widths, in the spelling and order of the input's.
-pub(super) fn adapt(architecture: &Architecture, config: &Config, widths: &[Widths], options: &OutputOptions) -> Result<Config> {
+pub(super) fn adapt(architecture: &Architecture, config: &Config, widths: &Written, options: &OutputOptions) -> Result<Config> {
     let mut config = config.clone();
+    leave_layers_out(architecture, &mut config, widths);
     match options.kind {
         OutputKind::Stock => {
-            if let (Some(first), Some(layer)) = (widths.first(), architecture.layers.first()) {
+            if let (Some(first), Some(layer)) = (widths.iter().flatten().next(), architecture.layers.first()) {
                 config.set(architecture.width_fields.neurons, first.neurons);
                 if let Some(fields) = architecture.width_fields.heads {
-                    config.set(fields.heads, first.heads * layer.group());
+                    config.set(architecture.width_fields.query_heads, first.heads * layer.group());
                     config.set(fields.kv_heads, first.heads);
                     config.set(fields.head_dim, layer.head_dim);
                 }
@@ -27,7 +33,8 @@ pub(super) fn adapt(architecture: &Architecture, config: &Config, widths: &[Widt
             forget_loader(&mut config);
         }
         OutputKind::Sliced => {
-            let layers: Vec<Value> = widths.iter().map(|layer| json!({ "heads": layer.heads, "neurons": layer.neurons })).collect();
+            let layers: Vec<Value> =
+                widths.iter().flatten().map(|layer| json!({ "heads": layer.heads, "neurons": layer.neurons })).collect();
             config.set(LAYERS_FIELD, layers);
             config.set(AUTO_MAP, loader::find(architecture.family)?.auto_map());
         }
@@ -44,6 +51,25 @@ pub(super) fn adapt(architecture: &Architecture, config: &Config, widths: &[Widt
         }
     }
     Ok(config)
+}
+
+/// Counts the layers that stay, wherever a config speaks of them.
+fn leave_layers_out(architecture: &Architecture, config: &mut Config, widths: &Written) {
+    let kept = widths.iter().flatten().count();
+    if kept == widths.len() {
+        return;
+    }
+    config.set(architecture.width_fields.layers, kept);
+    for &field in BY_LAYER {
+        let Some(list) = config.get(field).and_then(Value::as_array) else { continue };
+        let stays = |&(index, _): &(usize, &Value)| widths.get(index).is_some_and(Option::is_some);
+        let list: Vec<Value> = list.iter().enumerate().filter(stays).map(|(_, value)| value.clone()).collect();
+        config.set(field, list);
+    }
+    // A limit above all layers stays one.
+    if let Some(first) = config.get(WINDOW_LAYERS).and_then(Value::as_u64).filter(|&first| first < widths.len() as u64) {
+        config.set(WINDOW_LAYERS, widths.iter().take(first as usize).flatten().count());
+    }
 }
 
 /// Takes our loader's classes out of the config of a model that was `sliced` and is stock again.

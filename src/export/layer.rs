@@ -14,7 +14,8 @@ use crate::model::{Architecture, Layer, Linear, Unit};
 ///
 /// They are written as they are; where heads are padded, q, k and v rows and the consumer's columns go back to the places
 /// that `plan` says, zeros elsewhere, so the block computes the same. Producers of which nothing is removed are left out, and so
-/// is a whole layer of which nothing is removed: they stay the input's. Unequal neuron counts are padded by [`super::assemble`], which knows the widest layer.
+/// is a whole layer of which nothing is removed: they stay the input's. A layer that goes whole has no tensors. Unequal neuron
+/// counts are padded by [`super::assemble`], which knows the widest layer.
 ///
 /// # Errors
 /// Scratch is full, or there is no such layer.
@@ -27,7 +28,7 @@ pub async fn export_layer(
     scratch: &dyn Scratch,
 ) -> Result<Vec<OutputTensor>> {
     let layer = architecture.layers.get(index).ok_or_else(|| Error::internal(format_args!("there is no layer {index} to export")))?;
-    if plan.heads.len() == layer.units(Unit::Heads) && plan.neurons.len() == layer.neurons {
+    if plan.is_removed() || plan.heads.len() == layer.units(Unit::Heads) && plan.neurons.len() == layer.neurons {
         return Ok(Vec::new());
     }
     let mut writer = Writer { scratch, tensors: Vec::new() };

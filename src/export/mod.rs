@@ -12,6 +12,7 @@ mod convert;
 mod copied;
 mod layer;
 mod loader;
+mod names;
 mod options;
 mod pad;
 mod widths;

@@ -1,7 +1,8 @@
 //! The widths that are written for each layer, and the shapes and sizes that follow.
 
+use super::names::Names;
 use super::{OutputKind, OutputOptions, output_dtype};
-use crate::allocate::{Plan, Widths};
+use crate::allocate::{LayerPlan, Plan, Widths};
 use crate::checkpoint::{Checkpoint, Layout};
 use crate::model::{Architecture, Layer, Linear, Unit};
 use std::collections::HashMap;
@@ -16,25 +17,28 @@ pub(super) fn pads_heads(architecture: &Architecture, options: &OutputOptions) -
     options.kind == OutputKind::Stock && options.pad && !architecture.stock_units.contains(&Unit::Heads)
 }
 
+/// Widths of the layers of the input as they are written; nothing where a layer is removed.
+pub(super) type Written = [Option<Widths>];
+
 /// The widths that are written. Without padding they are those of the plan; with it, heads fill the hidden width and all
 /// layers are as wide as the widest.
-pub(super) fn written(architecture: &Architecture, plan: &Plan, options: &OutputOptions) -> Vec<Widths> {
+pub(super) fn written(architecture: &Architecture, plan: &Plan, options: &OutputOptions) -> Vec<Option<Widths>> {
     let pads = options.kind == OutputKind::Stock && options.pad;
     let widest = plan.layers.iter().map(|layer| layer.neurons.len()).max().unwrap_or(0);
+    let widths = |(layer, kept): (&Layer, &LayerPlan)| Widths {
+        heads: if pads_heads(architecture, options) { full_heads(architecture, layer) } else { kept.heads.len() },
+        neurons: if pads { widest } else { kept.neurons.len() },
+    };
     let layers = architecture.layers.iter().zip(&plan.layers);
-    layers
-        .map(|(layer, kept)| Widths {
-            heads: if pads_heads(architecture, options) { full_heads(architecture, layer) } else { kept.heads.len() },
-            neurons: if pads { widest } else { kept.neurons.len() },
-        })
-        .collect()
+    layers.map(|layer| (!layer.1.is_removed()).then(|| widths(layer))).collect()
 }
 
 /// Shapes of the tensors of the blocks' linear layers at given widths, by name. Layers that share a tensor add up.
-pub(super) fn shapes(architecture: &Architecture, widths: &[Widths]) -> HashMap<String, Vec<u64>> {
+pub(super) fn shapes(architecture: &Architecture, widths: &Written) -> HashMap<String, Vec<u64>> {
     let mut sides: HashMap<&str, (Layout, usize, usize)> = HashMap::new();
     let mut biases: HashMap<&str, usize> = HashMap::new();
     for (layer, widths) in architecture.layers.iter().zip(widths) {
+        let Some(widths) = widths else { continue };
         let (query, key) = (widths.heads * layer.unit_size(Unit::Heads), widths.heads * layer.head_dim);
         let mut of_layer = vec![
             (&layer.query, query, layer.query.inputs),
@@ -85,7 +89,9 @@ pub struct OutputSize {
 /// are not counted.
 pub fn output_size(architecture: &Architecture, checkpoint: &Checkpoint, plan: &Plan, options: &OutputOptions) -> OutputSize {
     let shapes = shapes(architecture, &written(architecture, plan, options));
-    checkpoint.entries().fold(OutputSize::default(), |size, entry| {
+    let names = Names::new(architecture, plan);
+    let entries = checkpoint.entries().filter(|entry| names.of(&entry.name).is_some());
+    entries.fold(OutputSize::default(), |size, entry| {
         let shape = shapes.get(&entry.name).unwrap_or(&entry.shape);
         OutputSize {
             parameters: size.parameters + if entry.dtype.is_float() { shape.iter().product::<u64>() } else { 0 },

@@ -44,7 +44,7 @@ impl SecondPass<'_> {
             self.report(index, 0, 1);
             let kept = &self.plan.layers[index];
             let mut outcome = LayerOutcome::new(layer, kept);
-            if outcome.removes() {
+            if !kept.is_removed() && outcome.removes() {
                 let dense = HostLayer::read(&self.model.checkpoint, layer).await?;
                 let mut pruned = self.pruned(layer, kept, &dense)?;
                 for unit in Unit::ALL {
@@ -74,8 +74,18 @@ impl SecondPass<'_> {
         each_layer(&model.checkpoint, &model.architecture, async |index, layer, host| {
             let kept = &self.plan.layers[index];
             let mut outcome = LayerOutcome::new(layer, kept);
-            let mut pruned = self.pruned(layer, kept, &host)?;
             let dense = Block::upload(device, &model.checkpoint, &model.architecture, layer, &host).await?;
+            if kept.is_removed() {
+                // The student has no such layer: its states stay what they are, and the next repairs see how far they fell behind.
+                for (number, batch) in batches.iter().enumerate() {
+                    self.report(index, number, batches.len());
+                    let y = dense_states.get(device, self.store, number).await?;
+                    dense_states.set(device, self.store, number, dense.apply(device, &y, batch).await?).await?;
+                }
+                outcomes.push(outcome);
+                return device.finish().await;
+            }
+            let mut pruned = self.pruned(layer, kept, &host)?;
             let mut student = Block::upload(device, &model.checkpoint, &model.architecture, layer, &pruned).await?;
             for unit in Unit::ALL {
                 let removes = kept.kept(unit).len() < layer.units(unit);

@@ -239,7 +239,7 @@ pub(super) fn card(report: &Report, name: &str) -> Card {
     let aware = if repair.error_aware { ", error-aware" } else { "" };
     let method = match &report.recipe.method {
         Method::Structured(method) => {
-            let units: Vec<&str> = method.units.iter().map(|unit| unit.name()).collect();
+            let units: Vec<&str> = method.units.iter().map(|structure| structure.name()).collect();
             format!(
                 "Removed {} by the criterion {} with {} allocation; the rest was repaired with {}{aware}",
                 units.join(" and "),

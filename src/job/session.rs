@@ -3,8 +3,10 @@
 use super::evaluation::{self, Measured};
 use super::repair::SecondPass;
 use super::report::{Findings, Seconds, Sizes, card};
-use super::{Inputs, Model, Pruned, Report, Storage, calibration, check, estimate, given_plan, nothing_to_remove, request, text_of};
-use crate::allocate::{CloseCall, Plan};
+use super::{
+    Inputs, Model, Pruned, Report, Storage, calibration, check, cut, estimate, given_plan, leaves_repairs, nothing_to_remove, text_of,
+};
+use crate::allocate::{CloseCall, Importance, Plan};
 use crate::base::{Error, Instant, Phase, Result, Run};
 use crate::calibrate::{Calibration, Needs, Statistics, Store, dense_pass};
 use crate::checkpoint::{Checkpoint, Folder, Scratch, folder_of};
@@ -61,7 +63,7 @@ impl Order {
         check(recipe, model, given.as_ref())?;
         let nothing = nothing_to_remove(recipe, model, given.as_ref());
         let needs = if nothing { Needs::default() } else { needs(&recipe.method)? };
-        let aware = recipe.method.repair_recipe().error_aware && !nothing;
+        let aware = recipe.method.repair_recipe().error_aware && !nothing && leaves_repairs(recipe, model, given.as_ref());
         Ok(Self { given, needs, aware })
     }
 
@@ -236,7 +238,8 @@ impl Session {
             return Ok((Plan::dense(&self.model.architecture), Vec::new()));
         }
         let scores = self.scored.as_ref().map_or(&[][..], |scored| &scored.scores);
-        let (mut plan, close_calls) = method.allocation()?.plan(&request(&self.model, method, output), scores)?;
+        let importance = Importance { layers: &self.statistics.influences };
+        let (mut plan, close_calls) = cut(&self.model, method, output)?.plan(scores, importance)?;
         if method.criterion()?.refines(&method.options) {
             self.refine(device, run, method, &mut plan).await?;
         }
@@ -246,11 +249,12 @@ impl Session {
     /// Scores by the method's criterion, unless they are there; then it gives the time that they took.
     async fn score(&mut self, device: &Device, run: &Run, method: &Structured) -> Result<f64> {
         let same =
-            |scored: &Scored| scored.criterion == method.criterion && scored.options == method.options && scored.units == method.units;
+            |scored: &Scored| scored.criterion == method.criterion && scored.options == method.options && scored.units == method.inside();
         if let Some(scored) = self.scored.as_ref().filter(|scored| same(scored)) {
             return Ok(scored.seconds);
         }
-        if method.ratio == 0.0 {
+        // What runs through the whole model has scores of its own.
+        if method.ratio == 0.0 || method.inside().is_empty() {
             return Ok(0.0);
         }
         let clock = Instant::now();
@@ -258,7 +262,7 @@ impl Session {
         self.scored = Some(Scored {
             criterion: method.criterion.clone(),
             options: method.options,
-            units: method.units.clone(),
+            units: method.inside(),
             scores,
             seconds: clock.elapsed().as_secs_f64(),
         });
@@ -271,7 +275,7 @@ impl Session {
             run,
             checkpoint: &self.model.checkpoint,
             architecture: &self.model.architecture,
-            units: &method.units,
+            units: method.inside(),
             calibration: self.calibration.as_ref().map_or(empty, |(calibration, _)| calibration),
             statistics: &self.statistics,
             store: &self.store,
@@ -285,8 +289,8 @@ impl Session {
         let empty = Calibration::new(&[], 1);
         let whole = self.whole(device, run, method, &empty);
         for (index, (kept, layer)) in plan.layers.iter_mut().zip(&self.model.architecture.layers).enumerate() {
-            let cut: Vec<Unit> = method.units.iter().copied().filter(|&unit| kept.kept(unit).len() < layer.units(unit)).collect();
-            if cut.is_empty() {
+            let cut: Vec<Unit> = method.inside().into_iter().filter(|&unit| kept.kept(unit).len() < layer.units(unit)).collect();
+            if cut.is_empty() || kept.is_removed() {
                 continue;
             }
             let host = whole.host(index).await?;

@@ -90,9 +90,16 @@ pub(super) fn encoder(config: &Config, checkpoint: &Checkpoint, family: Family) 
         bos: None,
         head: Head::None,
         embeddings,
+        blocks: format!("{prefix}encoder.layer."),
         layers,
         stock_units: &[Unit::Neurons],
-        width_fields: super::WidthFields { neurons: "intermediate_size", heads: None },
+        width_fields: super::WidthFields {
+            layers: "num_hidden_layers",
+            hidden: &["hidden_size"],
+            query_heads: "num_attention_heads",
+            neurons: "intermediate_size",
+            heads: None,
+        },
         bias_fields: None,
     })
 }

@@ -63,9 +63,10 @@ pub(super) fn describe(config: &Config, checkpoint: &Checkpoint) -> Result<Archi
         bos: None,
         head: head(&shapes, hidden, vocabulary, &embeddings)?,
         embeddings,
+        blocks: format!("{prefix}transformer.layer."),
         layers,
         stock_units: &[Unit::Neurons],
-        width_fields: WidthFields { neurons: "hidden_dim", heads: None },
+        width_fields: WidthFields { layers: "n_layers", hidden: &["dim"], query_heads: "n_heads", neurons: "hidden_dim", heads: None },
         bias_fields: None,
     })
 }

@@ -69,11 +69,12 @@ pub(super) fn describe(config: &Config, checkpoint: &Checkpoint) -> Result<Archi
             token_types: None,
             norm: None,
         },
+        blocks: format!("{prefix}h."),
         layers,
         final_norm: Some(shapes.layer_norm(&format!("{prefix}ln_f"), hidden)?),
         bos: super::first_token(config, Some(50256), vocabulary)?,
         stock_units: &[Unit::Neurons],
-        width_fields: WidthFields { neurons: "n_inner", heads: None },
+        width_fields: WidthFields { layers: "n_layer", hidden: &["n_embd"], query_heads: "n_head", neurons: "n_inner", heads: None },
         bias_fields: None,
     })
 }

@@ -129,7 +129,12 @@ impl Layer {
 
     /// Parameters of the block's linear layers (weights and biases) with `heads` units of attention and `neurons` neurons left.
     pub fn linear_parameters(&self, heads: usize, neurons: usize) -> u64 {
-        let hidden = self.query.inputs as u64;
+        self.linear_parameters_at(self.query.inputs, heads, neurons)
+    }
+
+    /// The same in a residual stream of width `hidden`.
+    pub fn linear_parameters_at(&self, hidden: usize, heads: usize, neurons: usize) -> u64 {
+        let hidden = hidden as u64;
         let (q, kv) = ((heads * self.unit_size(Unit::Heads)) as u64, (heads * self.head_dim) as u64);
         let neurons = neurons as u64;
         let bias = |linear: &Linear, width: u64| if linear.bias.is_some() { width } else { 0 };

@@ -115,13 +115,17 @@ pub(super) fn decoder(config: &Config, checkpoint: &Checkpoint, family: Family) 
         causal: true,
         head: super::causal_head(config, &shapes, &tokens, false, vocabulary, hidden)?,
         embeddings: Embeddings { tokens, positions: None, token_types: None, norm: None },
+        blocks: format!("{prefix}layers."),
         layers,
         final_norm: Some(shapes.rms_norm(&format!("{prefix}norm"), hidden)?),
         bos: super::first_token(config, family.bos, vocabulary)?,
         stock_units: &[Unit::Heads, Unit::Neurons],
         width_fields: WidthFields {
+            layers: "num_hidden_layers",
+            hidden: &["hidden_size"],
+            query_heads: HEADS,
             neurons: "intermediate_size",
-            heads: Some(HeadFields { heads: HEADS, kv_heads: KV_HEADS, head_dim: "head_dim", divide_hidden: family.divide_hidden }),
+            heads: Some(HeadFields { kv_heads: KV_HEADS, head_dim: "head_dim", divide_hidden: family.divide_hidden }),
         },
         bias_fields: family.bias_fields,
     })

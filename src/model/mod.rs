@@ -16,6 +16,7 @@ mod qwen2;
 mod roberta;
 mod rotary;
 mod shapes;
+mod structure;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -26,6 +27,7 @@ pub use activation::Activation;
 pub use config::Config;
 pub use fields::LAYERS_FIELD;
 pub use layer::{Layer, Linear, Norm, NormKind, NormPlacement, Rotary};
+pub use structure::Structure;
 pub use units::Unit;
 
 use crate::base::{Error, Result};
@@ -105,6 +107,8 @@ pub struct Architecture {
     pub embeddings: Embeddings,
     /// The blocks.
     pub layers: Vec<Layer>,
+    /// What the names of block i's tensors begin with, before `i.`.
+    pub blocks: String,
     /// Normalisation above the last block.
     pub final_norm: Option<Norm>,
     /// The top.
@@ -122,17 +126,21 @@ pub struct Architecture {
 /// Names of the config fields that hold widths, in this family's spelling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WidthFields {
+    /// Number of blocks.
+    pub layers: &'static str,
+    /// Width of the residual stream: all of these fields.
+    pub hidden: &'static [&'static str],
+    /// Query heads.
+    pub query_heads: &'static str,
     /// FFN width.
     pub neurons: &'static str,
-    /// Numbers and width of heads, where a config can lower them alone.
+    /// The other fields of attention, where a config can lower heads alone; elsewhere they fill the residual stream.
     pub heads: Option<HeadFields>,
 }
 
-/// Names of the config fields of attention.
+/// Names of the config fields of attention beside the number of query heads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HeadFields {
-    /// Query heads.
-    pub heads: &'static str,
     /// Key and value heads.
     pub kv_heads: &'static str,
     /// Width of one head.

@@ -12,6 +12,8 @@ use crate::checkpoint::Checkpoint;
 const FIRST_POSITION: usize = 2;
 /// Config field that gives every linear layer its bias.
 const BIASES: &str = "enable_bias";
+/// Config field that must be the hidden width too.
+const PROJECTED: &str = "word_embed_proj_dim";
 
 pub(super) fn describe(config: &Config, checkpoint: &Checkpoint) -> Result<Architecture> {
     let hidden = config.size("hidden_size")?;
@@ -20,7 +22,7 @@ pub(super) fn describe(config: &Config, checkpoint: &Checkpoint) -> Result<Archi
             return Err(Error::input(format!("config.json sets {flag} to false, which Coppice does not support for OPT.")));
         }
     }
-    let projected = config.size_or("word_embed_proj_dim", hidden)?;
+    let projected = config.size_or(PROJECTED, hidden)?;
     if projected != hidden {
         return Err(Error::input(format!(
             "config.json has word_embed_proj_dim {projected} and hidden_size {hidden}, and Coppice supports OPT only where they are equal."
@@ -77,11 +79,18 @@ pub(super) fn describe(config: &Config, checkpoint: &Checkpoint) -> Result<Archi
         causal: true,
         head: causal_head(config, &shapes, &tokens, true, vocabulary, hidden)?,
         embeddings: Embeddings { tokens, positions: Some((table, FIRST_POSITION)), token_types: None, norm: None },
+        blocks: format!("{at}.layers."),
         layers,
         final_norm,
         bos: first_token(config, Some(2), vocabulary)?,
         stock_units: &[Unit::Neurons],
-        width_fields: WidthFields { neurons: "ffn_dim", heads: None },
+        width_fields: WidthFields {
+            layers: "num_hidden_layers",
+            hidden: &["hidden_size", PROJECTED],
+            query_heads: "num_attention_heads",
+            neurons: "ffn_dim",
+            heads: None,
+        },
         bias_fields: Some([BIASES; 2]),
     })
 }

@@ -19,7 +19,7 @@ pub struct Whole<'a> {
     /// What they compute.
     pub architecture: &'a Architecture,
     /// Kinds of units to score.
-    pub units: &'a [Unit],
+    pub units: Vec<Unit>,
     /// The calibration text; empty where no criterion asked for statistics.
     pub calibration: &'a Calibration,
     /// What was collected over it.
@@ -42,7 +42,7 @@ impl Whole<'_> {
             self.device.finish().await?;
             let host = self.host(index).await?;
             let mut of_layer: LayerScores = [None, None];
-            for &unit in self.units {
+            for &unit in &self.units {
                 of_layer[unit as usize] = Some(score(&self.site(index, unit, &host)).await?);
             }
             scores.push(of_layer);
