@@ -6,17 +6,17 @@ use futures_channel::oneshot;
 use std::any::Any;
 use std::cell::OnceCell;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::ErrorKind;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// A file, opened at the first read, so that a folder of many files costs no handles.
 pub struct FileSource {
     path: PathBuf,
     name: String,
     len: u64,
-    file: OnceCell<Arc<Mutex<File>>>,
+    file: OnceCell<Arc<File>>,
 }
 
 impl FileSource {
@@ -47,16 +47,13 @@ impl FileSource {
             Some(file) => file,
             None => {
                 let file = File::open(&self.path).map_err(failed)?;
-                self.file.get_or_init(|| Arc::new(Mutex::new(file)))
+                self.file.get_or_init(|| Arc::new(file))
             }
         };
-        let read = match count < LONG {
-            true => read_locked(file, &self.name, range),
-            false => {
-                let (file, name, (tell, done)) = (file.clone(), self.name.clone(), oneshot::channel());
-                std::thread::spawn(move || tell.send(read_locked(&file, &name, range)));
-                done.await.map_err(|_| Error::internal("a read that never ended"))?
-            }
+        let elsewhere = if count < LONG { None } else { read_elsewhere(file, &self.name, &range) };
+        let read = match elsewhere {
+            Some(done) => done.await.map_err(|_| Error::internal("a read that never ended"))?,
+            None => read_exactly(file, &self.name, range),
         };
         read.map_err(|error| error.unwrap_or_else(failed))
     }
@@ -65,9 +62,13 @@ impl FileSource {
 /// Bytes from which a read has a thread of its own, so that work on other things goes on meanwhile.
 const LONG: usize = 1 << 20;
 
-fn read_locked(file: &Mutex<File>, name: &str, range: Range<u64>) -> std::result::Result<Vec<u8>, ReadError> {
-    // Another reader's panic leaves a file that is as good as before.
-    read_exactly(&file.lock().unwrap_or_else(PoisonError::into_inner), name, range)
+type Read = std::result::Result<Vec<u8>, ReadError>;
+
+/// Starts a read at once, whether or not anybody waits for it; `None` where the system gives no thread.
+fn read_elsewhere(file: &Arc<File>, name: &str, range: &Range<u64>) -> Option<oneshot::Receiver<Read>> {
+    let (file, name, range, (tell, done)) = (file.clone(), name.to_owned(), range.clone(), oneshot::channel());
+    let read = move || drop(tell.send(read_exactly(&file, &name, range)));
+    std::thread::Builder::new().spawn(read).ok().map(|_| done)
 }
 
 /// Either a finished sentence or what the system said.
@@ -85,8 +86,9 @@ impl ReadError {
     }
 }
 
-/// The bytes of `range`; the file may have been cut since its length was looked up.
-pub(super) fn read_exactly(mut file: &File, name: &str, range: Range<u64>) -> std::result::Result<Vec<u8>, ReadError> {
+/// The bytes of `range`; the file may have been cut since its length was looked up. Uses no position of the file's own, so that
+/// reads run side by side.
+pub(super) fn read_exactly(file: &File, name: &str, range: Range<u64>) -> Read {
     let count = range.end - range.start;
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(count as usize).map_err(|_| {
@@ -94,12 +96,28 @@ pub(super) fn read_exactly(mut file: &File, name: &str, range: Range<u64>) -> st
             "There is no memory left to read {count} bytes of {name}; close other programs and try again."
         )))
     })?;
-    file.seek(SeekFrom::Start(range.start)).map_err(ReadError::System)?;
-    file.take(count).read_to_end(&mut bytes).map_err(ReadError::System)?;
-    if (bytes.len() as u64) < count {
-        return Err(ReadError::Ended(ended_early(name, range.start + bytes.len() as u64, &range)));
+    bytes.resize(count as usize, 0);
+    let mut filled = 0;
+    while filled < bytes.len() {
+        let at = range.start + filled as u64;
+        match read_at(file, &mut bytes[filled..], at) {
+            Ok(0) => return Err(ReadError::Ended(ended_early(name, at, &range))),
+            Ok(more) => filled += more,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(ReadError::System(error)),
+        }
     }
     Ok(bytes)
+}
+
+#[cfg(unix)]
+fn read_at(file: &File, into: &mut [u8], offset: u64) -> std::io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, into, offset)
+}
+
+#[cfg(windows)]
+fn read_at(file: &File, into: &mut [u8], offset: u64) -> std::io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, into, offset)
 }
 
 impl ByteSource for FileSource {
@@ -124,7 +142,9 @@ impl ByteSource for FileSource {
 mod tests {
     use super::*;
     use pollster::block_on;
-    use std::io::Write;
+    use std::io::{Seek, SeekFrom, Write};
+    use std::sync::mpsc;
+    use std::task::{Context, Wake, Waker};
 
     #[test]
     fn reads_beyond_four_gigabytes() {
@@ -143,6 +163,39 @@ mod tests {
         assert_eq!(block_on(source.read(far..far + 6)).unwrap(), b"beyond");
         assert_eq!(block_on(source.read(12_345..12_351)).unwrap(), b"before");
         assert!(block_on(source.read(far + 95..far + 101)).is_err());
+    }
+
+    /// Says when it is woken.
+    struct Bell(mpsc::Sender<()>);
+
+    impl Wake for Bell {
+        fn wake(self: Arc<Self>) {
+            self.0.send(()).unwrap();
+        }
+    }
+
+    #[test]
+    fn long_reads_go_on_while_nobody_waits_for_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("long.bin");
+        let bytes: Vec<u8> = (0..3 * LONG).map(|i| (i >> 12) as u8 ^ i as u8).collect();
+        std::fs::write(&path, &bytes).unwrap();
+        let source = FileSource::open(&path).unwrap();
+        let ranges = [0..LONG, LONG..3 * LONG, 7..LONG + 8];
+        let mut reads: Vec<_> = ranges.iter().map(|range| source.read(range.start as u64..range.end as u64)).collect();
+        let (ring, rung) = mpsc::channel();
+        for read in &mut reads {
+            // One look starts a read; all of them end without another, and out of turn.
+            let waker = Waker::from(Arc::new(Bell(ring.clone())));
+            assert!(read.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        }
+        for _ in &reads {
+            rung.recv().unwrap();
+        }
+        for (read, range) in reads.into_iter().zip(ranges).rev() {
+            let read = block_on(read).unwrap();
+            assert!(read == bytes[range], "other bytes");
+        }
     }
 
     #[test]

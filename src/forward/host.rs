@@ -3,6 +3,7 @@
 use crate::base::{Error, Result};
 use crate::checkpoint::{Checkpoint, Dtype, Layout, Matrix, decode, encode};
 use crate::model::{Layer, Linear, Unit};
+use futures_util::future::{join, join3, join5};
 
 /// A linear layer on the host.
 #[derive(Debug, Clone)]
@@ -16,15 +17,28 @@ pub struct HostLinear {
 impl HostLinear {
     /// Reads a linear layer.
     pub async fn read(checkpoint: &Checkpoint, linear: &Linear) -> Result<Self> {
-        let bias = match &linear.bias {
-            Some(name) => Some(column(checkpoint, name).await?),
-            None => None,
-        };
-        let whole = Self { weight: checkpoint.matrix(&linear.weight, linear.layout).await?, bias };
+        let stored = Self::stored(checkpoint, linear).await?;
         Ok(match linear.fused_at {
-            Some(start) => whole.keep_outputs(&(start as u32..(start + linear.outputs) as u32).collect::<Vec<_>>()),
-            None => whole,
+            Some(start) => stored.part(start, linear.outputs),
+            None => stored,
         })
+    }
+
+    /// Reads the tensors of a linear layer, which may hold others beside it.
+    async fn stored(checkpoint: &Checkpoint, linear: &Linear) -> Result<Self> {
+        let bias = async {
+            match &linear.bias {
+                Some(name) => column(checkpoint, name).await.map(Some),
+                None => Ok(None),
+            }
+        };
+        let (bias, weight) = join(bias, checkpoint.matrix(&linear.weight, linear.layout)).await;
+        Ok(Self { bias: bias?, weight: weight? })
+    }
+
+    /// One of the layers that lie side by side in the same tensors: its first output there, and how many it has.
+    fn part(&self, start: usize, outputs: usize) -> Self {
+        self.keep_outputs(&(start as u32..(start + outputs) as u32).collect::<Vec<_>>())
     }
 
     /// Only these outputs: rows of the logical [out, in] matrix and entries of the bias.
@@ -97,20 +111,45 @@ pub struct HostLayer {
 }
 
 impl HostLayer {
-    /// Reads the linear layers of a block.
+    /// Reads the linear layers of a block, all at the same time; a tensor that several share is read once.
     pub async fn read(checkpoint: &Checkpoint, layer: &Layer) -> Result<Self> {
+        let gate = async {
+            match &layer.ffn_gate {
+                Some(gate) => HostLinear::read(checkpoint, gate).await.map(Some),
+                None => Ok(None),
+            }
+        };
+        let (attention, attention_output, ffn_gate, ffn_input, ffn_output) = join5(
+            Self::read_attention(checkpoint, layer),
+            HostLinear::read(checkpoint, &layer.attention_output),
+            gate,
+            HostLinear::read(checkpoint, &layer.ffn_input),
+            HostLinear::read(checkpoint, &layer.ffn_output),
+        )
+        .await;
+        let (query, key, value) = attention?;
         Ok(Self {
-            query: HostLinear::read(checkpoint, &layer.query).await?,
-            key: HostLinear::read(checkpoint, &layer.key).await?,
-            value: HostLinear::read(checkpoint, &layer.value).await?,
-            attention_output: HostLinear::read(checkpoint, &layer.attention_output).await?,
-            ffn_gate: match &layer.ffn_gate {
-                Some(gate) => Some(HostLinear::read(checkpoint, gate).await?),
-                None => None,
-            },
-            ffn_input: HostLinear::read(checkpoint, &layer.ffn_input).await?,
-            ffn_output: HostLinear::read(checkpoint, &layer.ffn_output).await?,
+            query,
+            key,
+            value,
+            attention_output: attention_output?,
+            ffn_gate: ffn_gate?,
+            ffn_input: ffn_input?,
+            ffn_output: ffn_output?,
         })
+    }
+
+    /// Query, key and value.
+    async fn read_attention(checkpoint: &Checkpoint, layer: &Layer) -> Result<(HostLinear, HostLinear, HostLinear)> {
+        let (query, key, value) = (&layer.query, &layer.key, &layer.value);
+        let shared = [key, value].iter().all(|other| (&other.weight, &other.bias) == (&query.weight, &query.bias));
+        if let (true, Some(q), Some(k), Some(v)) = (shared, query.fused_at, key.fused_at, value.fused_at) {
+            let fused = HostLinear::stored(checkpoint, query).await?;
+            return Ok((fused.part(q, query.outputs), fused.part(k, key.outputs), fused.part(v, value.outputs)));
+        }
+        let read = |linear| HostLinear::read(checkpoint, linear);
+        let (query, key, value) = join3(read(query), read(key), read(value)).await;
+        Ok((query?, key?, value?))
     }
 
     /// The linear layers in the order of [`Layer::linears`].
