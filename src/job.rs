@@ -77,7 +77,7 @@ fn free_budget(device: &Device) -> u64 {
 pub async fn estimate(device: &Device, folder: &Folder, recipe: &Recipe, inputs: &Inputs, shelves: &Shelves) -> Result<Estimate> {
     let model = Model::open(folder).await?;
     let order = Order::new(&model, recipe, inputs.plan.as_deref())?;
-    let evaluation = evaluation::Prepared::new(&model, recipe, inputs).await?;
+    let evaluation = evaluation::Prepared::new(device, &model, recipe, inputs).await?;
     let used = match order.reads_text() {
         true => Some(calibration(device, &model, recipe, inputs).await?.1),
         false => None,
@@ -145,7 +145,9 @@ async fn calibration(device: &Device, model: &Model, recipe: &Recipe, inputs: &I
     let text = inputs.calibration.as_deref().ok_or_else(no_calibration)?;
     let (tokenizer, architecture) = (model.tokenizer().await?, &model.architecture);
     let drawn = match architecture.causal {
-        true => calibration_windows(text, &tokenizer, &recipe.calibration, architecture.positions, architecture.bos)?,
+        true => {
+            calibration_windows(text, &tokenizer, &recipe.calibration, architecture.positions, architecture.bos, device.cancel()).await?
+        }
         false => calibration_lines(text, &tokenizer, &recipe.calibration, architecture.positions)?,
     };
     Ok((Calibration::new(&drawn.sequences, batch_tokens(device)), drawn.used))

@@ -129,6 +129,14 @@ impl Device {
         }
     }
 
+    /// The token that the operations check.
+    pub fn cancel(&self) -> &CancelToken {
+        match self {
+            Self::Gpu(gpu) => gpu.cancel(),
+            Self::Cpu(cpu) => cpu.cancel(),
+        }
+    }
+
     /// Live and peak bytes of tensors and weights on this device.
     pub fn ledger(&self) -> &Ledger {
         match self {

@@ -93,7 +93,7 @@ pub async fn evaluate(
             Ok((evaluation, found.states, found.hidden))
         }
         Task::Perplexity => {
-            let windows = windows_of(&model, data, scope).await?;
+            let windows = windows_of(device, &model, data, scope).await?;
             let found = predict(device, run, Phase::EvaluateDense, model.measured(), None, &windows).await?;
             let Prediction { perplexity, tokens, window, token_accuracy, .. } = found;
             let (values, cols) = match scope.logits {
@@ -139,13 +139,13 @@ pub enum Measure {
 }
 
 impl Prepared {
-    pub(super) async fn new(model: &Model, recipe: &Recipe, inputs: &Inputs) -> Result<Self> {
+    pub(super) async fn new(device: &Device, model: &Model, recipe: &Recipe, inputs: &Inputs) -> Result<Self> {
         let Some(data) = &inputs.evaluation else { return Ok(Self::Nothing) };
         let options = recipe.evaluation.clone().unwrap_or_default();
         let scope = Scope { limit: options.limit, window: options.window, logits: false };
         let limit = scope.limit;
         Ok(match model.architecture.head {
-            Head::CausalLm { .. } => Self::Windows(windows_of(model, data, scope).await?),
+            Head::CausalLm { .. } => Self::Windows(windows_of(device, model, data, scope).await?),
             Head::Classifier { .. } => Self::Labelled(LabelledSet::parse(data, &model.config.label_names(), limit)?),
             _ => Self::Lines(sentences(data, limit)?),
         })
@@ -220,7 +220,7 @@ fn sentences(data: &str, limit: Option<usize>) -> Result<Vec<String>> {
 }
 
 /// The windows of a text that perplexity is measured on.
-async fn windows_of(model: &Model, data: &str, scope: Scope) -> Result<Vec<Vec<u32>>> {
+async fn windows_of(device: &Device, model: &Model, data: &str, scope: Scope) -> Result<Vec<Vec<u32>>> {
     let positions = model.architecture.positions;
     let window = scope.window.unwrap_or(WINDOW.min(positions));
     if window < 2 || window > positions {
@@ -228,8 +228,7 @@ async fn windows_of(model: &Model, data: &str, scope: Scope) -> Result<Vec<Vec<u
             "A window of {window} tokens cannot be evaluated; choose 2 to {positions}, the model's positions."
         )));
     }
-    let mut stream = model.tokenizer().await?.encode(data, false)?;
-    stream.truncate(scope.limit.unwrap_or(usize::MAX));
+    let stream = model.tokenizer().await?.encode_long(data, scope.limit, device.cancel()).await?;
     let found = windows(&stream, window, model.architecture.bos);
     if found.is_empty() {
         return Err(Error::input(format!(

@@ -83,7 +83,7 @@ impl Session {
         let model = Model::open(folder).await?;
         let orders: Vec<Order> =
             recipes.iter().map(|recipe| Order::new(&model, recipe, inputs.plan.as_deref())).collect::<Result<Vec<_>>>()?;
-        let evaluation = evaluation::Prepared::new(&model, first, inputs).await?;
+        let evaluation = evaluation::Prepared::new(device, &model, first, inputs).await?;
         let calibration = match orders.iter().any(Order::reads_text) {
             true => Some(calibration(device, &model, first, inputs).await?),
             false => None,

@@ -1,7 +1,7 @@
 //! Text as one stream of tokens, cut into windows: what decoders are calibrated and measured on.
 
 use super::{Calibration, CalibrationOptions, CalibrationUsed, Tokenizer};
-use crate::base::{Error, Random, Result};
+use crate::base::{CancelToken, Error, Random, Result};
 
 /// Windows of `length` tokens of a stream. Where there is a `bos`, each begins with it and holds `length - 1` tokens of the
 /// stream. An incomplete last window is dropped.
@@ -10,16 +10,17 @@ pub fn windows(stream: &[u32], length: usize, bos: Option<u32>) -> Vec<Vec<u32>>
     stream.chunks_exact(taken).map(|chunk| bos.into_iter().chain(chunk.iter().copied()).collect()).collect()
 }
 
-/// Draws windows of `text` as calibration sequences of a decoder.
-pub fn calibration_windows(
+/// Draws windows of `text` as calibration sequences of a decoder. All of the text is encoded, since the windows are drawn from all of it.
+pub async fn calibration_windows(
     text: &str,
     tokenizer: &Tokenizer,
     options: &CalibrationOptions,
     max_positions: usize,
     bos: Option<u32>,
+    cancel: &CancelToken,
 ) -> Result<Calibration> {
     options.check(max_positions)?;
-    let stream = tokenizer.encode(text, false)?;
+    let stream = tokenizer.encode_long(text, None, cancel).await?;
     let all = windows(&stream, options.length, bos);
     if all.is_empty() {
         return Err(Error::input(format!(

@@ -1,6 +1,8 @@
 //! The tokenizer of a model folder. One file a format: `tokenizer_json`, `sentencepiece` (tokenizer.model), `byte_level`
 //! (vocab.json and merges.txt), `wordpiece` (plain vocab.txt).
 
+mod pieces;
+
 use super::options::Options;
 use super::{DecodeStream, byte_level, sentencepiece, stop_tokens, tokenizer_json, wordpiece};
 use crate::base::{Error, Result};

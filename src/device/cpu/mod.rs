@@ -77,6 +77,11 @@ impl Cpu {
         self.cancel = cancel;
     }
 
+    /// The token that the operations check.
+    pub fn cancel(&self) -> &CancelToken {
+        &self.cancel
+    }
+
     /// See [`super::Device::ledger`].
     pub fn ledger(&self) -> &Ledger {
         &self.ledger

@@ -78,6 +78,11 @@ impl Gpu {
         self.context.fault.forget();
     }
 
+    /// The token that the operations check.
+    pub fn cancel(&self) -> &CancelToken {
+        &self.cancel
+    }
+
     /// Live and peak bytes.
     pub fn ledger(&self) -> &Ledger {
         self.context.pool.ledger()

@@ -37,6 +37,16 @@ pub(super) fn file(name: &str, file: &str) -> &'static [u8] {
     files.iter().find(|(name, _)| *name == file).unwrap().1
 }
 
+/// Every folder's name and tokenizer.
+pub(super) fn each_folder() -> impl Iterator<Item = (String, Tokenizer)> {
+    FOLDERS.iter().map(|(name, files)| ((*name).to_owned(), open_bytes(files).unwrap()))
+}
+
+/// Hard texts.
+pub(super) fn texts() -> Vec<String> {
+    serde_json::from_str(include_str!("../../../tests/fixtures/tokenizers/texts.json")).unwrap()
+}
+
 fn streamed(tokenizer: &Tokenizer, ids: &[u32]) -> String {
     let mut stream = tokenizer.decode_stream(false);
     let mut text: String = ids.iter().filter_map(|&id| stream.push(id).unwrap()).collect();
@@ -46,7 +56,7 @@ fn streamed(tokenizer: &Tokenizer, ids: &[u32]) -> String {
 
 #[test]
 fn every_format_gives_the_tokens_of_the_python_libraries() {
-    let texts: Vec<String> = serde_json::from_str(include_str!("../../../tests/fixtures/tokenizers/texts.json")).unwrap();
+    let texts = texts();
     let mut wrong = Vec::new();
     for (name, files) in FOLDERS {
         let tokenizer = open_bytes(files).unwrap();
