@@ -82,7 +82,7 @@ pub async fn estimate(device: &Device, folder: &Folder, recipe: &Recipe, inputs:
         true => Some(calibration(device, &model, recipe, inputs).await?.1),
         false => None,
     };
-    Estimate::new(&estimate::Task::new(device, &model, recipe, &order, used.as_ref(), &evaluation), shelves).await
+    Estimate::new(&estimate::Task::new(device, &model, recipe, &order, used.as_ref(), &evaluation), inputs, shelves).await
 }
 
 /// Refuses what cannot be done, before any work.

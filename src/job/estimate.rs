@@ -1,7 +1,9 @@
 //! What a run will need, before it starts: memory by place, operations, time.
 
+mod host;
+
 use super::session::Order;
-use super::{Model, evaluation};
+use super::{Inputs, Model, evaluation};
 use crate::base::{Error, Result};
 use crate::calibrate::{Needs, Shelves, Tiers};
 use crate::device::Device;
@@ -171,6 +173,9 @@ pub struct Estimate {
     pub device_bytes: u64,
     /// Bytes that may be used there.
     pub budget_bytes: u64,
+    /// Most bytes on the host beside the device, without what is kept: layers that are read, turned and written, the texts, the
+    /// program itself. In a browser they are the WebAssembly heap, together with the device's where that is the CPU.
+    pub host_bytes: u64,
     /// Statistics and hidden states, by where they will be kept.
     pub kept: Tiers,
     /// Floating-point operations.
@@ -223,7 +228,7 @@ impl Work {
 
 impl Estimate {
     /// Puts the parts together.
-    pub(super) async fn new(task: &Task<'_>, shelves: &Shelves) -> Result<Self> {
+    pub(super) async fn new(task: &Task<'_>, inputs: &Inputs, shelves: &Shelves) -> Result<Self> {
         let (memory, work, device) = (task.memory(), task.work(), task.device);
         let (_, kept) = memory.place(super::free_budget(device), shelves)?;
         let speed = device.quick_gflops().await? * 1e9;
@@ -233,6 +238,7 @@ impl Estimate {
         Ok(Self {
             device_bytes: (memory.working + kept.device).max(memory.evaluation),
             budget_bytes: device.budget(),
+            host_bytes: task.host(inputs),
             kept,
             flops: work.total(),
             speed,
@@ -248,7 +254,7 @@ impl std::fmt::Display for Estimate {
             "About {} on the device of the {} allowed, {} in memory and {} on disk beside it; {:.3e} operations, about {:.0} s at {:.0} GFLOP/s.",
             mebibytes(self.device_bytes),
             mebibytes(self.budget_bytes),
-            mebibytes(self.kept.memory),
+            mebibytes(self.host_bytes + self.kept.memory),
             mebibytes(self.kept.disk),
             self.flops,
             self.seconds.ceil(),

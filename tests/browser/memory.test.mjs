@@ -66,6 +66,9 @@ test('what does not fit goes to memory and to disk, and the result is the same',
   const roomy = await run();
   assert.deepEqual([roomy.memory.kept.memory, roomy.memory.kept.disk, roomy.during], [0, 0, 0]);
   assert.ok(roomy.told.device_bytes >= roomy.memory.device, `${roomy.told.device_bytes} told, ${roomy.memory.device}`);
+  // The CPU's tensors are in the same heap.
+  const heap = roomy.told.device_bytes + roomy.told.host_bytes;
+  assert.ok(heap >= roomy.memory.heap, `${heap} told, ${roomy.memory.heap}`);
   const tight = await run(roomy.told.device_bytes - 0.75 * roomy.told.kept.device);
   assert.ok(tight.memory.kept.memory > 0 && tight.memory.kept.disk > 0, JSON.stringify(tight));
   assert.ok(tight.memory.device <= tight.memory.budget, JSON.stringify(tight.memory));

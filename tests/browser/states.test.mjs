@@ -78,7 +78,7 @@ for (const [seed, what, sentence] of [
 test('what a run will need is told before it starts, and again when the recipe changes', async () => {
   const line = page.getByTestId('estimate');
   await line.getByText('400 MB of scratch on disk').waitFor();
-  assert.match(await line.textContent(), /about 600\sMB of the 2\.15\sGB allowed on the device, 200\sMB in memory/);
+  assert.match(await line.textContent(), /about 600\sMB of the 2\.15\sGB allowed on the device, 300\sMB in memory/);
   await page.getByTestId('sequences').fill('90');
   await line.getByText('90.0 MB of scratch on disk').waitFor();
   await page.getByTestId('seed').fill('906');

@@ -75,7 +75,7 @@ export class Engine {
       throw fail('budget', 'This run needs about 3 GiB on the device, and 2 GiB are allowed; allow more memory.');
     }
     const kept = { device: 1.5e8, memory: 2e8, disk: recipe.calibration.sequences * 1e6 };
-    return { device_bytes: 6e8, budget_bytes: 2 ** 31, kept, flops: 1e12, speed: 1e10, seconds: 100 };
+    return { device_bytes: 6e8, budget_bytes: 2 ** 31, host_bytes: 1e8, kept, flops: 1e12, speed: 1e10, seconds: 100 };
   }
 
   async prune(files, recipe, texts, onProgress) {

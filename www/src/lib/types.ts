@@ -161,6 +161,8 @@ export interface Estimate {
   /** Most bytes on the device. */
   device_bytes: number;
   budget_bytes: number;
+  /** Most bytes on the host beside the device, without what is kept: of the WebAssembly heap. */
+  host_bytes: number;
   kept: Tiers;
   flops: number;
   /** Floating-point operations a second, by a quick measurement. */

@@ -40,11 +40,8 @@ export class NeedsLine {
   }
 }
 
-function describe({ device_bytes, budget_bytes, kept, seconds }: Estimate): string {
-  const elsewhere = [
-    kept.memory > 0 ? `${bytes(kept.memory)} in memory` : '',
-    kept.disk > 0 ? `${bytes(kept.disk)} of scratch on disk until it ends` : '',
-  ].filter(Boolean);
-  const beside = elsewhere.length > 0 ? `, ${elsewhere.join(' and ')}` : '';
+function describe({ device_bytes, budget_bytes, host_bytes, kept, seconds }: Estimate): string {
+  const disk = kept.disk > 0 ? ` and ${bytes(kept.disk)} of scratch on disk until it ends` : '';
+  const beside = `, ${bytes(host_bytes + kept.memory)} in memory${disk}`;
   return `Will need about ${bytes(device_bytes)} of the ${bytes(budget_bytes)} allowed on the device${beside}; very roughly ${duration(seconds)}.`;
 }
