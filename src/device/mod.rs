@@ -100,6 +100,9 @@ macro_rules! forward {
     };
 }
 
+// Below the macro, which it uses.
+mod backward;
+
 impl Device {
     /// Opens the device that `preference` asks for.
     ///

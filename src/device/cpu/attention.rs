@@ -60,7 +60,7 @@ impl Cpu {
 }
 
 /// [queries, length] of 0 where a key may be seen and -infinity where it lies ahead; query i is row `first` + i of the sequence.
-fn causal_mask(first: usize, queries: usize, length: usize) -> Result<Candle> {
+pub(super) fn causal_mask(first: usize, queries: usize, length: usize) -> Result<Candle> {
     let values: Vec<f32> =
         (0..queries).flat_map(|query| (0..length).map(move |key| if key > first + query { f32::NEG_INFINITY } else { 0.0 })).collect();
     Ok(Candle::from_vec(values, (queries, length), &candle_core::Device::Cpu)?)

@@ -3,6 +3,8 @@
 //! It is the twin that every GPU kernel is tested against, and what runs where there is no usable GPU.
 
 mod attention;
+mod attention_backward;
+mod backward;
 mod cholesky;
 mod decoding;
 mod elementwise;

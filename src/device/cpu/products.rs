@@ -8,7 +8,7 @@ use candle_core::Tensor as Candle;
 impl Cpu {
     /// a b in tiles, so that none takes long. Both sides of a tile are long where they can be: every tile packs its rows of `a`
     /// and its columns of `b` anew, which would cost more than the product itself if one side were short. `b` may be strided.
-    async fn sliced_product(&self, a: &Candle, b: &Candle) -> Result<Candle> {
+    pub(super) async fn sliced_product(&self, a: &Candle, b: &Candle) -> Result<Candle> {
         let (rows, inner) = a.dims2()?;
         let cols = b.dim(1)?;
         if rows == 0 || inner == 0 || cols == 0 {
@@ -90,7 +90,8 @@ fn oriented(tensor: &Tensor, op: Op) -> Result<Candle> {
     })
 }
 
-fn activate(x: Candle, activation: Activation) -> Result<Candle> {
+/// activation(x), elementwise.
+pub(super) fn activate(x: Candle, activation: Activation) -> Result<Candle> {
     Ok(match activation {
         Activation::Identity => x,
         Activation::Gelu => x.gelu_erf()?,

@@ -1,5 +1,7 @@
 //! The CPU device against plain f64 loops, over odd shapes.
 
+mod backward;
+
 use super::Cpu;
 use crate::base::{CancelToken, Random};
 use crate::device::{AttentionShape, Op, Segments, Tensor};

@@ -56,12 +56,12 @@ impl Gpu {
 }
 
 /// First row and end of the sequence of each row.
-fn bounds(segments: &Segments) -> Vec<u32> {
+pub(super) fn bounds(segments: &Segments) -> Vec<u32> {
     segments.ranges().flat_map(|range| std::iter::repeat_n([range.start as u32, range.end as u32], range.len()).flatten()).collect()
 }
 
 /// The keys that the rows of `span` may see, from an aligned row on.
-fn keys(bounds: &[u32], span: &Range<usize>) -> Range<usize> {
+pub(super) fn keys(bounds: &[u32], span: &Range<usize>) -> Range<usize> {
     let start = bounds[2 * span.start] as usize;
     let end = bounds[2 * span.end - 1] as usize;
     start / GRANULE * GRANULE..end

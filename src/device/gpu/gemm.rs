@@ -243,7 +243,7 @@ fn load(operand: &Operand<'_>, first: usize) -> String {
 }
 
 /// The number by which shaders/shared/activation.wgsl knows a function.
-fn code(activation: Activation) -> u32 {
+pub(super) fn code(activation: Activation) -> u32 {
     match activation {
         Activation::Identity => 0,
         Activation::Gelu => 1,

@@ -14,6 +14,8 @@ mod transfer;
 mod weight;
 
 mod attention;
+mod attention_backward;
+mod backward;
 mod cholesky;
 mod covariance;
 mod decoding;

@@ -38,8 +38,12 @@ macro_rules! sources {
 }
 
 sources!(
+    "activate.wgsl",
+    "activate_backward.wgsl",
     "add.wgsl",
     "attention.wgsl",
+    "attention_backward_keys.wgsl",
+    "attention_backward_queries.wgsl",
     "cholesky_block.wgsl",
     "cholesky_direct.wgsl",
     "column_combine.wgsl",
@@ -56,10 +60,14 @@ sources!(
     "layer_norm.wgsl",
     "layer_norm_tiled.wgsl",
     "multiply.wgsl",
+    "norm_backward.wgsl",
     "rms_norm.wgsl",
     "rotary.wgsl",
+    "sample_tile.wgsl",
     "scale.wgsl",
+    "segment_dots.wgsl",
     "select.wgsl",
+    "softmax_backward_tile.wgsl",
     "softmax_tile.wgsl",
     "shared/activation.wgsl",
     "shared/block_k_inner.wgsl",
@@ -156,16 +164,27 @@ pub(super) fn every_kernel() -> Vec<Kernel> {
         ["column_combine", "cholesky_block", "cholesky_direct", "copy_block", "covariance", "divergence_tile", "equilibrate", "rotary"]
             .iter()
             .chain(&["scale", "select", "softmax_tile"])
+            .chain(&["activate", "activate_backward", "sample_tile", "softmax_backward_tile"])
             .map(|name| Kernel::new(SOURCES.iter().map(|(file, _)| *file).find(|file| file.strip_suffix(".wgsl") == Some(name)).unwrap()))
             .collect();
     for width in ["vec", "scalar"] {
-        for file in ["add.wgsl", "column_stats.wgsl", "cosine_distance.wgsl", "dot.wgsl", "multiply.wgsl", "rms_norm.wgsl"] {
+        for file in [
+            "add.wgsl",
+            "column_stats.wgsl",
+            "cosine_distance.wgsl",
+            "dot.wgsl",
+            "layer_norm.wgsl",
+            "layer_norm_tiled.wgsl",
+            "multiply.wgsl",
+            "norm_backward.wgsl",
+            "rms_norm.wgsl",
+            "segment_dots.wgsl",
+        ] {
             kernels.push(Kernel::new(file).with("WIDTH", width));
         }
-        for file in ["layer_norm.wgsl", "layer_norm_tiled.wgsl"] {
-            kernels.push(Kernel::new(file).with("WIDTH", width));
+        for file in ["attention.wgsl", "attention_backward_keys.wgsl", "attention_backward_queries.wgsl"] {
+            kernels.push(Kernel::new(file).with("WIDTH", width).with("LENGTH", 16));
         }
-        kernels.push(Kernel::new("attention.wgsl").with("WIDTH", width).with("LENGTH", 16));
         for dtype in ["f32", "f16", "bf16"] {
             kernels.push(Kernel::new("embed.wgsl").with("TABLE", format!("{dtype}_{width}")));
             for a_order in ["k_inner", "k_outer"] {

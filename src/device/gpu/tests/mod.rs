@@ -1,5 +1,6 @@
 //! The GPU against the CPU: one body for both devices, over odd shapes. The CPU device is itself tested against f64 loops.
 
+mod backward;
 mod decoding;
 mod hardening;
 mod layers;
