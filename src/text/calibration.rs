@@ -66,21 +66,24 @@ pub struct CalibrationUsed {
 pub struct Calibration {
     /// Token ids, one vector a sequence, in the order in which they were drawn; never empty.
     pub sequences: Vec<Vec<u32>>,
+    /// The label of each sequence, as it is written, where every line of the text has one.
+    pub labels: Option<Vec<String>>,
     /// Where they came from.
     pub used: CalibrationUsed,
 }
 
 /// Draws lines of `text` as calibration sequences of an encoder: with special tokens, cut at `options.length`.
 ///
-/// Blank lines do not count. Where every non-blank line is `sentence<TAB>label`, the labels are dropped. Lines of which the
+/// Blank lines do not count. Where every non-blank line is `sentence<TAB>label`, the labels are kept beside the sequences. Lines of which the
 /// tokenizer leaves nothing (control characters) are passed over. `max_positions` is the model's longest sequence.
 pub fn calibration_lines(text: &str, tokenizer: &Tokenizer, options: &CalibrationOptions, max_positions: usize) -> Result<Calibration> {
     options.check(max_positions)?;
-    let lines = sentences(text);
+    let (lines, line_labels) = sentences_and_labels(text);
     if lines.is_empty() {
         return Err(Error::input("The calibration text is empty; give a text file with one sentence a line."));
     }
     let mut sequences = Vec::with_capacity(options.sequences.min(lines.len()));
+    let mut labels = line_labels.as_ref().map(|_| Vec::new());
     // All lines in drawn order: its start is the draw, the rest stands in for lines that give no token.
     let mut drawn = Random::new(options.seed).sample(lines.len(), lines.len()).into_iter();
     while sequences.len() < options.sequences
@@ -90,6 +93,9 @@ pub fn calibration_lines(text: &str, tokenizer: &Tokenizer, options: &Calibratio
         let sequence = tokenizer.encode_line_cut(line, options.length)?;
         if sequence.len() > tokenizer.special_tokens() {
             sequences.push(sequence);
+            if let (Some(labels), Some(label)) = (&mut labels, line_labels.as_ref().and_then(|labels| labels.get(index))) {
+                labels.push((*label).to_owned());
+            }
         }
     }
     if sequences.is_empty() {
@@ -101,20 +107,24 @@ pub fn calibration_lines(text: &str, tokenizer: &Tokenizer, options: &Calibratio
         tokens: sequences.iter().map(Vec::len).sum(),
         longest: sequences.iter().map(Vec::len).max().unwrap_or(0),
     };
-    Ok(Calibration { sequences, used })
+    Ok(Calibration { sequences, labels, used })
 }
 
 /// The non-blank lines; without their labels, where all of them carry one.
 pub fn sentences(text: &str) -> Vec<&str> {
+    sentences_and_labels(text).0
+}
+
+/// The non-blank lines, and the labels of all of them where all of them carry one.
+fn sentences_and_labels(text: &str) -> (Vec<&str>, Option<Vec<&str>>) {
     let all: Vec<&str> = lines::numbered(text).map(|(_, line)| line).collect();
-    match all.iter().map(|line| lines::labelled(line).map(|(sentence, _)| sentence)).collect::<Option<Vec<_>>>() {
-        Some(mut labelled) => {
-            if all.first().is_some_and(|line| lines::is_header(line)) {
-                labelled.remove(0);
-            }
-            labelled
+    let header = all.first().is_some_and(|line| lines::is_header(line));
+    match all.iter().skip(usize::from(header)).map(|line| lines::labelled(line)).collect::<Option<Vec<_>>>() {
+        Some(labelled) => {
+            let (sentences, labels) = labelled.into_iter().unzip();
+            (sentences, Some(labels))
         }
-        None => all,
+        None => (all, None),
     }
 }
 
@@ -151,6 +161,20 @@ mod tests {
         assert_eq!(drawn("\u{feff}sentence\tlabel\r\na good film\t1\r\na bad film\tnegative\r\n", &options).sequences, plain);
         let mixed = drawn("a good film\t1\na bad film", &options);
         assert!(mixed.sequences.contains(&demo().encode("a good film 1", true).unwrap()));
+    }
+
+    #[test]
+    fn labels_stay_with_their_sequences() {
+        let words = ["good", "\u{200b}", "bad", "dull", "fine"];
+        let text: String = words.iter().enumerate().map(|(label, word)| format!("{word}\t{label}\n")).collect();
+        let calibration = drawn(&text, &CalibrationOptions { seed: 3, ..Default::default() });
+        let labels = calibration.labels.unwrap();
+        assert_eq!((labels.len(), calibration.sequences.len()), (4, 4));
+        assert_ne!(labels, ["0", "2", "3", "4"], "the draw keeps the order, so that the test shows nothing");
+        for (label, sequence) in labels.iter().zip(&calibration.sequences) {
+            assert_eq!(*sequence, demo().encode(words[label.parse::<usize>().unwrap()], true).unwrap());
+        }
+        assert_eq!(drawn("a good film\t1\na bad film", &CalibrationOptions::default()).labels, None);
     }
 
     #[test]

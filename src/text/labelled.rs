@@ -52,6 +52,15 @@ impl LabelledSet {
     }
 }
 
+/// The class of each label, by index or name (see [`LabelledSet::parse`]).
+///
+/// # Errors
+/// A label is none of the model's; the message names it.
+pub fn classes(labels: &[String], names: &[String]) -> Result<Vec<usize>> {
+    let of = |label: &String| class(label, names).map_err(|what| Error::input(format!("A line of the calibration text {what}.")));
+    labels.iter().map(of).collect()
+}
+
 /// The class that a label means, or what is wrong with it.
 fn class(label: &str, names: &[String]) -> std::result::Result<usize, String> {
     if let Ok(index) = label.parse::<usize>() {
@@ -99,6 +108,12 @@ mod tests {
     fn the_demo_sentences_are_all_read() {
         let dev = labels(include_str!("../../www/data/sst2-dev.tsv"), None);
         assert_eq!((dev.len(), dev.iter().filter(|(_, label)| *label == 1).count()), (872, 444));
+    }
+
+    #[test]
+    fn labels_of_a_calibration_text_are_understood() {
+        assert_eq!(classes(&["1".into(), "Negative".into()], &names()).unwrap(), [1, 0]);
+        assert!(classes(&["2".into()], &names()).unwrap_err().to_string().contains("has the label 2"));
     }
 
     #[test]

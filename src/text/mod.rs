@@ -18,6 +18,6 @@ mod wordpiece;
 
 pub use calibration::{Calibration, CalibrationOptions, CalibrationUsed, calibration_lines, sentences};
 pub use decode_stream::DecodeStream;
-pub use labelled::{Example, LabelledSet};
+pub use labelled::{Example, LabelledSet, classes};
 pub use stream::{calibration_windows, windows};
 pub use tokenizer::Tokenizer;

@@ -37,7 +37,7 @@ pub async fn calibration_windows(
         tokens: sequences.iter().map(Vec::len).sum(),
         longest: options.length,
     };
-    Ok(Calibration { sequences, used })
+    Ok(Calibration { sequences, labels: None, used })
 }
 
 #[cfg(test)]
