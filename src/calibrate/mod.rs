@@ -2,6 +2,7 @@
 
 mod dense;
 mod influence;
+mod mask_gradients;
 mod moments;
 mod statistics;
 mod store;
@@ -9,6 +10,7 @@ mod stream;
 
 pub use dense::{Calibration, dense_pass};
 pub use influence::Influence;
+pub use mask_gradients::{LossTargets, MaskGradients, mask_gradients};
 pub use moments::{HostSums, Moments, SiteMoments};
 pub use statistics::{KeptMoments, SiteStatistics, Statistics};
 pub use store::{Kept, Shelf, Shelves, Store, Tier, Tiers};

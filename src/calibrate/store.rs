@@ -94,6 +94,11 @@ impl Drop for Shelved {
 }
 
 impl Kept {
+    /// Number of columns.
+    pub fn cols(&self) -> usize {
+        self.0.cols
+    }
+
     /// Where it is.
     pub fn tier(&self) -> Tier {
         self.0.tier
@@ -240,4 +245,4 @@ fn floats(bytes: &[u8]) -> Result<Vec<f32>> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -33,6 +33,11 @@ impl Stream {
         store.fetch(device, &self.0[batch]).await
     }
 
+    /// Width of the states; 0 where there is no batch.
+    pub fn width(&self) -> usize {
+        self.0.first().map_or(0, Kept::cols)
+    }
+
     /// Replaces the states of a batch.
     pub async fn set(&mut self, device: &Device, store: &Store, batch: usize, states: Tensor) -> Result<()> {
         // The old ones first, so that the new ones find their room.

@@ -6,21 +6,42 @@ use crate::checkpoint::Checkpoint;
 use crate::model::{Architecture, Layer};
 use futures_util::future::try_join;
 
-/// Calls `work` with every layer and its weights. While it works on one layer, the next one is read; so two layers are on
-/// the host at a time, unless `work` drops its own early. All reads of a layer are started before the work on the one before it.
+/// Calls `work` with every layer and its weights, from the bottom up. While it works on one layer, the next one is read; so two
+/// layers are on the host at a time, unless `work` drops its own early. All reads of a layer are started before the work on the one
+/// before it.
 pub async fn each_layer(
     checkpoint: &Checkpoint,
     architecture: &Architecture,
+    work: impl AsyncFnMut(usize, &Layer, HostLayer) -> Result<()>,
+) -> Result<()> {
+    let order: Vec<usize> = (0..architecture.layers.len()).collect();
+    in_order(checkpoint, architecture, &order, work).await
+}
+
+/// As [`each_layer`], from the top down.
+pub async fn each_layer_down(
+    checkpoint: &Checkpoint,
+    architecture: &Architecture,
+    work: impl AsyncFnMut(usize, &Layer, HostLayer) -> Result<()>,
+) -> Result<()> {
+    let order: Vec<usize> = (0..architecture.layers.len()).rev().collect();
+    in_order(checkpoint, architecture, &order, work).await
+}
+
+async fn in_order(
+    checkpoint: &Checkpoint,
+    architecture: &Architecture,
+    order: &[usize],
     mut work: impl AsyncFnMut(usize, &Layer, HostLayer) -> Result<()>,
 ) -> Result<()> {
-    let read = async |index: usize| match architecture.layers.get(index) {
-        Some(layer) => HostLayer::read(checkpoint, layer).await.map(Some),
+    let read = async |place: usize| match order.get(place) {
+        Some(&index) => HostLayer::read(checkpoint, &architecture.layers[index]).await.map(Some),
         None => Ok(None),
     };
     let mut next = read(0).await?;
-    for (index, layer) in architecture.layers.iter().enumerate() {
+    for (place, &index) in order.iter().enumerate() {
         let Some(host) = next.take() else { break };
-        (next, ()) = try_join(read(index + 1), work(index, layer, host)).await?;
+        (next, ()) = try_join(read(place + 1), work(index, &architecture.layers[index], host)).await?;
     }
     Ok(())
 }

@@ -1,5 +1,9 @@
 //! One block on a device, in the four steps between which statistics are taken.
 
+mod backward;
+
+pub use backward::{BlockGradient, SublayerGradient};
+
 use super::{Batch, Cache, HostLayer, HostLinear};
 use crate::base::Result;
 use crate::checkpoint::Checkpoint;

@@ -1,5 +1,6 @@
 //! What sits on top of the blocks.
 
+use super::loss::spread;
 use super::{DeviceLinear, HostLinear};
 use crate::base::{Error, Result};
 use crate::checkpoint::Checkpoint;
@@ -38,5 +39,14 @@ impl HeadWeights {
         let tokens = device.select(states, Some(&first), None).await?;
         let pooled = self.pooler.apply(device, &tokens, self.activation).await?;
         self.classifier.apply(device, &pooled, Activation::Identity).await
+    }
+
+    /// The gradient with respect to the last hidden states, [tokens, hidden], from that with respect to the logits.
+    pub async fn backward(&self, device: &Device, states: &Tensor, segments: &Segments, upstream: &Tensor) -> Result<Tensor> {
+        let first: Vec<u32> = segments.ranges().map(|rows| rows.start as u32).collect();
+        let tokens = device.select(states, Some(&first), None).await?;
+        let pooled = self.pooler.apply(device, &tokens, Activation::Identity).await?;
+        let through = device.activate_backward(&pooled, &self.classifier.backward(device, upstream).await?, self.activation).await?;
+        spread(device, &self.pooler.backward(device, &through).await?, &first, states.rows()).await
     }
 }

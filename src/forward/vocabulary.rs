@@ -45,6 +45,14 @@ impl<'a> Decoder<'a> {
         }
     }
 
+    /// The gradient with respect to states, from that with respect to what [`Decoder::normalise`] makes of them.
+    pub async fn normalise_backward(&self, states: &Tensor, upstream: &Tensor) -> Result<Tensor> {
+        match &self.norm {
+            Some(norm) => norm.backward(self.device, states, upstream).await,
+            None => Ok(upstream.clone()),
+        }
+    }
+
     /// Number of tiles.
     pub fn tiles(&self) -> usize {
         self.vocabulary.div_ceil(TILE)

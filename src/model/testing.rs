@@ -1,5 +1,9 @@
 //! Small random models in memory, for the tests of every room.
 
+mod decoder;
+
+pub(crate) use decoder::{Family, TinyDecoder};
+
 use super::{Architecture, Config, Head};
 use crate::base::Random;
 use crate::checkpoint::{Checkpoint, Data, Dtype, Folder, MemorySource, OutputFile, OutputTensor, Source, encode, lay_out};
@@ -182,9 +186,18 @@ impl Maker {
         self.normal(&format!("{at}.bias"), &[outputs], 0.2);
     }
 
-    fn norm(&mut self, at: &str, width: usize) {
+    fn conv1d(&mut self, at: &str, outputs: usize, inputs: usize) {
+        self.normal(&format!("{at}.weight"), &[inputs, outputs], 1.0 / (inputs as f64).sqrt());
+        self.normal(&format!("{at}.bias"), &[outputs], 0.2);
+    }
+
+    fn gain(&mut self, at: &str, width: usize) {
         let gains: Vec<f32> = (0..width).map(|_| (1.0 + 0.1 * self.random.normal()) as f32).collect();
         self.put(&format!("{at}.weight"), &[width], &gains);
+    }
+
+    fn norm(&mut self, at: &str, width: usize) {
+        self.gain(at, width);
         self.normal(&format!("{at}.bias"), &[width], 0.1);
     }
 }

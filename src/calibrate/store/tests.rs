@@ -5,7 +5,7 @@ use crate::device::cpu::Cpu;
 use pollster::block_on;
 use proptest::prelude::*;
 
-fn shelves(memory: u64, disk: u64) -> Shelves {
+pub(crate) fn shelves(memory: u64, disk: u64) -> Shelves {
     Shelves {
         memory: Shelf { scratch: Box::new(MemoryScratch), limit: memory },
         disk: Shelf { scratch: Box::new(MemoryScratch), limit: disk },
