@@ -29,9 +29,10 @@ use crate::checkpoint::{Folder, OutputFile};
 use crate::device::Device;
 use crate::evaluate::batch_tokens;
 use crate::export::{OutputKind, OutputOptions, check_plan, check_request};
-use crate::model::Unit;
+use crate::forward::Loss;
+use crate::model::{Head, Unit};
 use crate::recipe::{Method, Recipe, Structured};
-use crate::text::{CalibrationUsed, calibration_lines, calibration_windows};
+use crate::text::{CalibrationUsed, calibration_lines, calibration_windows, classes};
 use session::Order;
 
 /// Texts that a recipe refers to, already read.
@@ -79,7 +80,7 @@ pub async fn estimate(device: &Device, folder: &Folder, recipe: &Recipe, inputs:
     let order = Order::new(&model, recipe, inputs.plan.as_deref())?;
     let evaluation = evaluation::Prepared::new(device, &model, recipe, inputs).await?;
     let used = match order.reads_text() {
-        true => Some(calibration(device, &model, recipe, inputs).await?.1),
+        true => Some(calibration(device, &model, recipe, inputs, order.needs.labels).await?.1),
         false => None,
     };
     Estimate::new(&estimate::Task::new(device, &model, recipe, &order, used.as_ref(), &evaluation), inputs, shelves).await
@@ -93,6 +94,9 @@ fn check(recipe: &Recipe, model: &Model, given: Option<&Plan>) -> Result<()> {
                 return Ok(());
             }
             check_request(&model.architecture, &method.units, &recipe.output)?;
+            if method.criterion()?.needs().gradients {
+                Loss::check(&model.architecture)?;
+            }
             cut(model, method, &recipe.output)?.check()
         }
         (Method::Plan(_), Some(plan)) => check_plan(&model.architecture, plan, &recipe.output),
@@ -140,8 +144,14 @@ fn given_plan(recipe: &Recipe, plan: Option<&str>, model: &Model) -> Result<Opti
     Ok(Some(Plan::parse(&text, &model.architecture)?))
 }
 
-/// The calibration set, tokenised and packed.
-async fn calibration(device: &Device, model: &Model, recipe: &Recipe, inputs: &Inputs) -> Result<(Calibration, CalibrationUsed)> {
+/// The calibration set, tokenised and packed; for a classifier with the classes that its text names, if `labels` are wanted.
+async fn calibration(
+    device: &Device,
+    model: &Model,
+    recipe: &Recipe,
+    inputs: &Inputs,
+    labels: bool,
+) -> Result<(Calibration, CalibrationUsed)> {
     let text = inputs.calibration.as_deref().ok_or_else(no_calibration)?;
     let (tokenizer, architecture) = (model.tokenizer().await?, &model.architecture);
     let drawn = match architecture.causal {
@@ -150,7 +160,12 @@ async fn calibration(device: &Device, model: &Model, recipe: &Recipe, inputs: &I
         }
         false => calibration_lines(text, &tokenizer, &recipe.calibration, architecture.positions)?,
     };
-    Ok((Calibration::new(&drawn.sequences, batch_tokens(device)), drawn.used))
+    let classifies = matches!(architecture.head, Head::Classifier { .. });
+    let labels = match drawn.labels.filter(|_| labels && classifies) {
+        Some(labels) => Some(classes(&labels, &model.config.label_names())?),
+        None => None,
+    };
+    Ok((Calibration { labels, ..Calibration::new(&drawn.sequences, batch_tokens(device)) }, drawn.used))
 }
 
 fn no_calibration() -> Error {

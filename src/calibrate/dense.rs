@@ -14,6 +14,8 @@ pub struct Calibration {
     pub batches: Vec<Batch>,
     /// How many of them are fitted on.
     pub fitted: usize,
+    /// Class of each sequence, in their order, where they are known.
+    pub labels: Option<Vec<usize>>,
 }
 
 /// One sequence in eight checks the repairs.
@@ -26,7 +28,7 @@ impl Calibration {
         let mut packed = batches(&sequences[..fitted], tokens);
         let count = packed.len();
         packed.extend(batches(&sequences[fitted..], tokens));
-        Self { batches: packed, fitted: count }
+        Self { batches: packed, fitted: count, labels: None }
     }
 
     /// Tokens in all batches.

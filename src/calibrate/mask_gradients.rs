@@ -12,14 +12,11 @@ use crate::model::{Architecture, Layer, Unit};
 use std::ops::Range;
 
 /// What the loss compares predictions with.
-#[derive(Debug, Clone, Copy)]
-pub enum LossTargets<'a> {
-    /// The text itself: the next token; of a classifier the class of each sequence, or where there are no labels the class that
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LossTargets {
+    /// The text itself: the next token; of a classifier the label of each sequence, or where there are no labels the class that
     /// the model prefers.
-    Observed {
-        /// Class of each sequence, in the order of the calibration set.
-        labels: Option<&'a [usize]>,
-    },
+    Observed,
     /// Draws from the model's own predictions, so that mean squared gradients are its Fisher information.
     Drawn {
         /// Seed of the draws.
@@ -32,6 +29,8 @@ pub enum LossTargets<'a> {
 pub struct MaskGradients {
     /// Loss of each sequence in nats: of its class, or the mean over its predicted tokens.
     pub losses: Vec<f64>,
+    /// Number of predictions that the loss of each sequence is the mean of.
+    pub predictions: Vec<usize>,
     /// Per layer, by unit: row-major [sequences, units].
     layers: Vec<[Vec<f32>; 2]>,
 }
@@ -43,12 +42,12 @@ impl MaskGradients {
         values.chunks_exact((values.len() / self.losses.len().max(1)).max(1))
     }
 
-    /// Sum over sequences of what `term` makes of each gradient, by unit.
-    pub fn sums(&self, layer: usize, unit: Unit, term: impl Fn(f64) -> f64) -> Vec<f64> {
+    /// Sum over sequences of what `term` makes of the sequence's index and each gradient, by unit.
+    pub fn sums(&self, layer: usize, unit: Unit, term: impl Fn(usize, f64) -> f64) -> Vec<f64> {
         let mut sums = Vec::new();
-        for row in self.rows(layer, unit) {
+        for (sequence, row) in self.rows(layer, unit).enumerate() {
             sums.resize(row.len(), 0.0);
-            sums.iter_mut().zip(row).for_each(|(sum, &gradient)| *sum += term(f64::from(gradient)));
+            sums.iter_mut().zip(row).for_each(|(sum, &gradient)| *sum += term(sequence, f64::from(gradient)));
         }
         sums
     }
@@ -68,7 +67,7 @@ pub async fn mask_gradients(
     checkpoint: &Checkpoint,
     architecture: &Architecture,
     calibration: &Calibration,
-    targets: LossTargets<'_>,
+    targets: LossTargets,
     store: &Store,
 ) -> Result<MaskGradients> {
     let loss = Loss::read(device, checkpoint, architecture).await?;
@@ -94,7 +93,11 @@ pub async fn mask_gradients(
     })
     .await?;
 
-    let losses = descend_head(device, store, &loss, batches, targets, &mut states).await?;
+    let predictions = match loss {
+        Loss::Classes(_) => batches.iter().flat_map(|batch| batch.segments.ranges().map(|_| 1)).collect(),
+        Loss::NextToken(_) => batches.iter().flat_map(|batch| batch.segments.ranges().map(|rows| rows.len().saturating_sub(1))).collect(),
+    };
+    let losses = descend_head(device, store, &loss, calibration, targets, &mut states).await?;
     drop(loss);
 
     // The stream now holds the gradient with respect to the states above each layer, on its way down.
@@ -119,7 +122,7 @@ pub async fn mask_gradients(
     .await?;
     layers.reverse();
     run.report(Phase::Calibrate, None, depth, 1.0);
-    Ok(MaskGradients { losses, layers })
+    Ok(MaskGradients { losses, predictions, layers })
 }
 
 /// Replaces the last hidden states by the gradient with respect to them; gives the losses.
@@ -127,23 +130,23 @@ async fn descend_head(
     device: &Device,
     store: &Store,
     loss: &Loss<'_>,
-    batches: &[Batch],
-    targets: LossTargets<'_>,
+    calibration: &Calibration,
+    targets: LossTargets,
     states: &mut Stream,
 ) -> Result<Vec<f64>> {
-    let mut losses = Vec::new();
+    let (batches, mut losses) = (&calibration.batches, Vec::new());
     let mut random = match targets {
-        LossTargets::Drawn { seed } => Random::new(seed),
-        LossTargets::Observed { .. } => Random::new(0),
+        LossTargets::Drawn { seed } => Some(Random::new(seed)),
+        LossTargets::Observed => None,
     };
     for group in groups(device, states.width(), batches) {
         let mut last = Vec::with_capacity(group.len());
         for number in group.clone() {
             last.push(states.get(device, store, number).await?);
         }
-        let targets = match targets {
-            LossTargets::Observed { labels } => Targets::Observed(labels.map(|labels| labels.get(losses.len()..).unwrap_or_default())),
-            LossTargets::Drawn { .. } => Targets::Drawn(&mut random),
+        let targets = match &mut random {
+            Some(random) => Targets::Drawn(random),
+            None => Targets::Observed(calibration.labels.as_ref().map(|labels| labels.get(losses.len()..).unwrap_or_default())),
         };
         let descent = loss.descend(device, &last, &batches[group.clone()], targets).await?;
         drop(last);

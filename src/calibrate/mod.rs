@@ -23,16 +23,30 @@ pub struct Needs {
     pub statistics: bool,
     /// The Gram matrix of the consumer's input.
     pub gram: bool,
+    /// Gradients of the loss with respect to masks on units, which the criterion takes itself: a pass up and down all layers.
+    pub gradients: bool,
+    /// The classes of the calibration text, where it has them.
+    pub labels: bool,
 }
 
 impl Needs {
-    /// Whether anything is to be collected.
+    /// Whether the calibration text is looked at.
     pub fn any(self) -> bool {
-        self.statistics || self.gram
+        self.statistics || self.gram || self.gradients
     }
 
     /// Everything that either needs.
     pub fn union(self, other: Self) -> Self {
-        Self { statistics: self.statistics || other.statistics || self.gram || other.gram, gram: self.gram || other.gram }
+        Self {
+            statistics: self.statistics || other.statistics || self.gram || other.gram,
+            gram: self.gram || other.gram,
+            gradients: self.gradients || other.gradients,
+            labels: self.labels || other.labels,
+        }
+    }
+
+    /// What the pass over the dense model collects of it.
+    pub fn of_pass(self) -> Self {
+        Self { statistics: self.statistics, gram: self.gram, ..Self::default() }
     }
 }

@@ -45,10 +45,18 @@ impl<'a> Loss<'a> {
         match &architecture.head {
             Head::Classifier { .. } => Ok(Self::Classes(HeadWeights::read(device, checkpoint, architecture).await?)),
             Head::CausalLm { .. } => Ok(Self::NextToken(Decoder::read(device, checkpoint, architecture).await?)),
-            Head::None | Head::MaskedLm { .. } => Err(Error::recipe(format!(
-                "This criterion follows the gradient of a loss, and this checkpoint ({}) has neither a classifier nor a next-token head to take it from; choose a criterion without gradients, such as \"flap\".",
-                architecture.class
-            ))),
+            Head::None | Head::MaskedLm { .. } => Err(no_loss(architecture)),
+        }
+    }
+
+    /// Fails where [`Loss::read`] would, before anything is read.
+    ///
+    /// # Errors
+    /// The checkpoint has neither a classifier nor a next-token head.
+    pub fn check(architecture: &Architecture) -> Result<()> {
+        match &architecture.head {
+            Head::Classifier { .. } | Head::CausalLm { .. } => Ok(()),
+            Head::None | Head::MaskedLm { .. } => Err(no_loss(architecture)),
         }
     }
 
@@ -66,6 +74,13 @@ impl<'a> Loss<'a> {
             false => Err(Error::input("The model gives logits that are not finite; its weights are damaged or overflow.")),
         }
     }
+}
+
+fn no_loss(architecture: &Architecture) -> Error {
+    Error::recipe(format!(
+        "This criterion follows the gradient of a loss, and this checkpoint ({}) has neither a classifier nor a next-token head to take it from; choose a criterion without gradients, such as \"flap\".",
+        architecture.class
+    ))
 }
 
 async fn classes(device: &Device, head: &HeadWeights, states: &[Tensor], batches: &[Batch], mut targets: Targets<'_>) -> Result<Descent> {

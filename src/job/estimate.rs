@@ -85,7 +85,9 @@ impl Task<'_> {
         let architecture = self.architecture();
         let hidden = architecture.hidden;
         let batch = batch_tokens(self.device).min(self.tokens.max(self.evaluated)).max(1);
-        let streams = if self.aware { 2 } else { 1 };
+        // Gradients are followed down from the inputs of every layer.
+        let traced = if self.needs.gradients { architecture.layers.len() as u64 + 1 } else { 0 };
+        let streams = traced.max(if self.aware { 2 } else { 1 });
         let (mut working, mut layer_bytes) = (0.0f64, 0.0f64);
         let mut grams = 0;
         for layer in &architecture.layers {
@@ -98,7 +100,17 @@ impl Task<'_> {
             let repair = Unit::ALL.iter().map(|&unit| self.repair(layer, unit)).fold(0.0, f64::max);
             let beside = if self.aware { 2.0 * (weights + activations) } else { 0.0 };
             working = working.max(repair + beside);
+            if self.needs.gradients {
+                // What the way up computes is held beside its gradients.
+                working = working.max(weights + 3.0 * activations);
+            }
             grams += if self.needs.gram { sums } else { 0 };
+        }
+        if self.needs.gradients && architecture.causal {
+            // A tile of the vocabulary with the logits of a chunk of rows and their gradient; states of a group of batches.
+            let rows = architecture.vocabulary.min(8192) as f64;
+            let states = (20.0 * self.tokens as f64 * hidden as f64).min(self.device.budget() as f64 / 4.0);
+            working = working.max(rows * (8.0 * hidden as f64 + 8.0 * 1024.0) + states);
         }
         // A tile of the vocabulary with the logits of a chunk of rows, for both models.
         let (rows, tokens) = (architecture.vocabulary.min(8192) as f64, self.evaluated.min(1024) as f64);
@@ -147,10 +159,12 @@ impl Task<'_> {
             solve += if by_gram { setting_up + 2.0 * system } else { 0.0 };
         }
         let gram = if self.needs.gram || self.aware { gram } else { 0.0 };
-        let passes = f64::from(u8::from(self.needs.statistics)) + if self.aware { 3.0 - 2.0 * self.ratio() } else { 0.0 };
+        // Up, and down with what lies between computed anew; logits three times or four, and their gradient.
+        let (traced, predicted) = if self.needs.gradients { (3.0, 5.0) } else { (0.0, 0.0) };
+        let passes = f64::from(u8::from(self.needs.statistics)) + traced + if self.aware { 3.0 - 2.0 * self.ratio() } else { 0.0 };
         let student = 1.0 - self.ratio();
         Work {
-            calibrate: self.tokens as f64 * passes * forward + gram,
+            calibrate: self.tokens as f64 * (passes * forward + predicted * head) + gram,
             repair: solve,
             // Before; after, with the dense model beside it for the divergence.
             evaluate: self.evaluated as f64 * ((2.0 + student) * forward + 5.0 * head),

@@ -85,7 +85,7 @@ impl Session {
             recipes.iter().map(|recipe| Order::new(&model, recipe, inputs.plan.as_deref())).collect::<Result<Vec<_>>>()?;
         let evaluation = evaluation::Prepared::new(device, &model, first, inputs).await?;
         let calibration = match orders.iter().any(Order::reads_text) {
-            true => Some(calibration(device, &model, first, inputs).await?),
+            true => Some(calibration(device, &model, first, inputs, orders.iter().any(|order| order.needs.labels)).await?),
             false => None,
         };
         let mut room = u64::MAX;
@@ -119,7 +119,7 @@ impl Session {
     /// # Errors
     /// The device fails, or the run is cancelled.
     pub async fn collect(&mut self, device: &Device, run: &Run, needs: Needs) -> Result<()> {
-        let wanted = self.collected.union(needs);
+        let wanted = self.collected.union(needs.of_pass());
         if wanted == self.collected {
             return Ok(());
         }

@@ -21,7 +21,7 @@ impl Repair for BiasCompensation {
     }
 
     fn needs(&self) -> Needs {
-        Needs { statistics: true, gram: false }
+        Needs { statistics: true, ..Needs::default() }
     }
 
     fn shifts_only(&self) -> bool {

@@ -29,7 +29,7 @@ impl Repair for Liar {
     }
 
     fn needs(&self) -> Needs {
-        Needs { statistics: true, gram: true }
+        Needs { statistics: true, gram: true, ..Needs::default() }
     }
 
     fn solve<'a>(

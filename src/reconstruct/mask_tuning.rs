@@ -26,7 +26,7 @@ impl Repair for MaskTuning {
     }
 
     fn needs(&self) -> Needs {
-        Needs { statistics: true, gram: true }
+        Needs { statistics: true, gram: true, ..Needs::default() }
     }
 
     fn falls_back_to(&self) -> bool {

@@ -21,7 +21,7 @@ impl Criterion for Flap {
     }
 
     fn needs(&self) -> Needs {
-        Needs { statistics: true, gram: false }
+        Needs { statistics: true, ..Needs::default() }
     }
 
     fn score<'a>(&'a self, site: &'a Site<'a>) -> LocalFuture<'a, Result<Scores>> {

@@ -1,10 +1,13 @@
 //! Criteria: how much each unit matters. One file a criterion, one line in [`CRITERIA`].
 
+mod fisher;
 mod flap;
+mod kprune;
 mod magnitude;
 mod options;
 mod second_moment;
 mod site;
+mod snip;
 mod whole;
 
 pub use options::ScoreOptions;
@@ -100,7 +103,8 @@ pub trait Criterion: Sync {
 }
 
 /// Every criterion.
-pub const CRITERIA: &[&dyn Criterion] = &[&flap::Flap, &magnitude::Magnitude, &second_moment::SecondMoment];
+pub const CRITERIA: &[&dyn Criterion] =
+    &[&fisher::Fisher, &flap::Flap, &kprune::KPrune, &magnitude::Magnitude, &second_moment::SecondMoment, &snip::Snip];
 
 /// The criterion of this name.
 ///

@@ -2,7 +2,7 @@
 
 use super::{LayerScores, ScoreOptions, Scores, Site};
 use crate::base::{Phase, Result, Run};
-use crate::calibrate::{Calibration, Statistics, Store};
+use crate::calibrate::{Calibration, LossTargets, MaskGradients, Statistics, Store, mask_gradients};
 use crate::checkpoint::Checkpoint;
 use crate::device::Device;
 use crate::forward::HostLayer;
@@ -48,6 +48,17 @@ impl Whole<'_> {
             scores.push(of_layer);
         }
         Ok(scores)
+    }
+
+    /// Independent scores of every consumer, from what is known without its weights.
+    pub fn by_layer(&self, score: impl Fn(usize, Unit) -> Vec<f64>) -> Vec<LayerScores> {
+        let asked = |layer, unit| self.units.contains(&unit).then(|| Scores::Independent(score(layer, unit)));
+        (0..self.architecture.layers.len()).map(|layer| Unit::ALL.map(|unit| asked(layer, unit))).collect()
+    }
+
+    /// Gradients of the loss over the calibration text with respect to masks on all units.
+    pub async fn mask_gradients(&self, targets: LossTargets) -> Result<MaskGradients> {
+        mask_gradients(self.device, self.run, self.checkpoint, self.architecture, self.calibration, targets, self.store).await
     }
 
     /// Weights of a layer.

@@ -30,7 +30,7 @@ fn sequences(vocabulary: usize) -> Calibration {
 
 const LABELS: [usize; 6] = [2, 0, 1, 1, 2, 0];
 
-fn gradients(device: &Device, model: &Opened, calibration: &Calibration, targets: LossTargets<'_>, store: &Store) -> MaskGradients {
+fn gradients(device: &Device, model: &Opened, calibration: &Calibration, targets: LossTargets, store: &Store) -> MaskGradients {
     let run = Run::default();
     block_on(mask_gradients(device, &run, &model.checkpoint, &model.architecture, calibration, targets, store)).unwrap()
 }
@@ -77,8 +77,8 @@ fn scale_inputs(linear: &mut HostLinear, inputs: std::ops::Range<usize>, factor:
 /// Compares the mask gradients of every sequence with differences at masks around 1.
 fn check(name: &str, device: &Device, folder: Folder, labels: Option<&[usize]>) {
     let model = open(folder);
-    let calibration = sequences(model.architecture.vocabulary);
-    let found = gradients(device, &model, &calibration, LossTargets::Observed { labels }, &store(u64::MAX));
+    let calibration = Calibration { labels: labels.map(<[usize]>::to_vec), ..sequences(model.architecture.vocabulary) };
+    let found = gradients(device, &model, &calibration, LossTargets::Observed, &store(u64::MAX));
     let (mut compared, mut all) = (0, 0);
     for (at, layer) in model.architecture.layers.iter().enumerate() {
         for unit in Unit::ALL {
@@ -152,7 +152,7 @@ fn both_devices_and_any_batches_and_tiers_agree() {
     for (which, folder) in folders.into_iter().enumerate() {
         let model = open(folder);
         let calibration = sequences(model.architecture.vocabulary);
-        let observed = LossTargets::Observed { labels: None };
+        let observed = LossTargets::Observed;
         let expected = gradients(&cpu(), &model, &calibration, observed, &store(u64::MAX));
         // States in scratch, sequences one by one, and one after another without a break.
         agree("scratch", &gradients(&cpu(), &model, &calibration, observed, &store(0)), &expected);
@@ -192,11 +192,45 @@ fn drawn_targets_are_seeded_and_average_to_nothing() {
 }
 
 #[test]
+fn drawn_squares_average_to_the_curvature_of_the_divergence() {
+    let (device, model, unit) = (cpu(), open(bert()), (1, Unit::Neurons, 2));
+    let calibration = sequences(model.architecture.vocabulary);
+    // Losses of every class give all probabilities, at mask 1 and beside it.
+    let by_class =
+        |mask: f32| -> Vec<Vec<f64>> { (0..3).map(|class| losses(&device, &model, &calibration, Some(&[class; 6]), unit, mask)).collect() };
+    const H: f32 = 0.1;
+    let (dense, up, down) = (by_class(1.0), by_class(1.0 + H), by_class(1.0 - H));
+    let divergence = |masked: &[Vec<f64>]| -> f64 {
+        (0..3).flat_map(|class| (0..6).map(move |s| (class, s))).map(|(c, s)| (-dense[c][s]).exp() * (masked[c][s] - dense[c][s])).sum()
+    };
+    let expected = (divergence(&up) + divergence(&down)) / f64::from(H).powi(2);
+    // Exactly, over all classes.
+    let mut exact = 0.0;
+    for (class, losses) in dense.iter().enumerate() {
+        let labelled = Calibration { labels: Some(vec![class; 6]), ..calibration.clone() };
+        let found = gradients(&device, &model, &labelled, LossTargets::Observed, &store(u64::MAX));
+        exact += found.rows(unit.0, unit.1).zip(losses).map(|(row, loss)| (-loss).exp() * f64::from(row[unit.2]).powi(2)).sum::<f64>();
+    }
+    assert!((exact - expected).abs() <= 0.01 * expected, "{exact} over all classes, {expected} by differences");
+    // And by draws.
+    const DRAWS: u64 = 300;
+    let draws: Vec<f64> = (0..DRAWS)
+        .map(|seed| {
+            let found = gradients(&device, &model, &calibration, LossTargets::Drawn { seed }, &store(u64::MAX));
+            found.sums(unit.0, unit.1, |_, gradient| gradient * gradient)[unit.2]
+        })
+        .collect();
+    let mean = draws.iter().sum::<f64>() / DRAWS as f64;
+    let error = (draws.iter().map(|draw| (draw - mean).powi(2)).sum::<f64>() / (DRAWS * DRAWS) as f64).sqrt();
+    assert!((mean - exact).abs() <= 4.0 * error && error < 0.2 * exact, "{mean} with an error of {error}, {exact} over all classes");
+}
+
+#[test]
 fn a_model_without_a_head_and_a_wrong_label_are_refused() {
     let refuse = |folder: Folder, labels: Option<&[usize]>| {
         let model = open(folder);
-        let calibration = sequences(model.architecture.vocabulary);
-        let (run, targets) = (Run::default(), LossTargets::Observed { labels });
+        let calibration = Calibration { labels: labels.map(<[usize]>::to_vec), ..sequences(model.architecture.vocabulary) };
+        let (run, targets) = (Run::default(), LossTargets::Observed);
         block_on(mask_gradients(&cpu(), &run, &model.checkpoint, &model.architecture, &calibration, targets, &store(u64::MAX))).unwrap_err()
     };
     for top in [Top::None, Top::MaskedLm] {
