@@ -88,10 +88,10 @@ impl Engine {
     /// Everything that recipes can name.
     pub fn catalog(&self) -> Result<JsValue, JsValue> {
         plain(&Catalog {
-            criteria: CRITERIA.iter().map(|one| Choice { name: one.name(), title: one.title(), summary: one.summary() }).collect(),
-            allocations: ALLOCATIONS.iter().map(|one| Choice { name: one.name(), title: one.title(), summary: one.summary() }).collect(),
-            reconstructions: REPAIRS.iter().map(|one| Choice { name: one.name(), title: one.title(), summary: one.summary() }).collect(),
-            outputs: OUTPUT_KINDS.iter().map(|one| Choice { name: one.name, title: one.title, summary: one.summary }).collect(),
+            criteria: CRITERIA.iter().map(|one| Choice::new(one.name(), one.title(), one.summary(), one.options())).collect(),
+            allocations: ALLOCATIONS.iter().map(|one| Choice::new(one.name(), one.title(), one.summary(), &[])).collect(),
+            reconstructions: REPAIRS.iter().map(|one| Choice::new(one.name(), one.title(), one.summary(), one.options())).collect(),
+            outputs: OUTPUT_KINDS.iter().map(|one| Choice::new(one.name, one.title, one.summary, &[])).collect(),
         })
     }
 
@@ -230,6 +230,14 @@ struct Choice {
     name: &'static str,
     title: &'static str,
     summary: &'static str,
+    /// Fields of the recipe's method that go with it.
+    options: &'static [&'static str],
+}
+
+impl Choice {
+    fn new(name: &'static str, title: &'static str, summary: &'static str, options: &'static [&'static str]) -> Self {
+        Self { name, title, summary, options }
+    }
 }
 
 #[derive(Serialize)]

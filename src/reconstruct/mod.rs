@@ -41,6 +41,10 @@ pub trait Repair: Sync {
     fn summary(&self) -> &'static str;
     /// What calibration must collect for it.
     fn needs(&self) -> Needs;
+    /// Fields of the recipe's method that go with it.
+    fn options(&self) -> &'static [&'static str] {
+        if self.needs().gram { &["ridge", "affine", "error_aware", "target"] } else { &[] }
+    }
     /// Whether it changes nothing but the bias, and so nothing at all where there can be none.
     fn shifts_only(&self) -> bool {
         false

@@ -40,7 +40,9 @@ export class Engine {
     return {
       criteria: ['magnitude', 'flap'].map(choice),
       allocations: ['uniform'].map(choice),
-      reconstructions: ['none', 'bias', 'liar'].map(choice),
+      reconstructions: ['none', 'bias', 'liar']
+        .map(choice)
+        .map((one) => (one.name === 'liar' ? { ...one, options: ['ridge', 'error_aware', 'target'] } : one)),
       outputs: ['stock', 'sliced'].map(choice),
     };
   }

@@ -35,6 +35,8 @@ export interface Choice {
   name: string;
   title: string;
   summary: string;
+  /** Fields of the recipe's method that go with it. */
+  options?: string[];
 }
 
 /** Everything that a recipe can name. */
@@ -73,8 +75,13 @@ export interface Inspection {
 /** How the kept weights are repaired. */
 export interface RepairRecipe {
   reconstruction: string;
-  ridge: number;
+  /** Damping, or `auto`: the best on held-out text, for each layer. */
+  ridge: number | 'auto';
+  /** Whether a bias takes part; it does where nothing else is said. */
+  affine?: boolean;
   error_aware: boolean;
+  /** What an error-aware repair aims at; `residual` where nothing else is said. */
+  target?: 'residual' | 'output';
 }
 
 export interface StructuredMethod extends RepairRecipe {
@@ -83,6 +90,8 @@ export interface StructuredMethod extends RepairRecipe {
   criterion: string;
   allocation: string;
   ratio: number;
+  /** Options of the criterion, where it has some. */
+  swaps?: number;
 }
 
 /** Keeps the units that a plan lists. */

@@ -83,6 +83,7 @@ export class RecipeStep {
     const units = data.getAll('units').map(String);
     if (units.length === 0) throw new Error('Nothing is chosen to go; tick heads, neurons or both in step 3.');
     const evaluation = this.texts?.comparison;
+    const aware = this.#takes('reconstruction', 'error_aware') && data.has('error_aware');
     return {
       version: 1,
       calibration: {
@@ -98,8 +99,10 @@ export class RecipeStep {
         allocation: text('allocation'),
         ratio: ratio(text('ratio')),
         reconstruction: text('reconstruction'),
-        ridge: number(text('ridge'), 'The ridge', 0, false),
-        error_aware: text('reconstruction') === 'liar' && data.has('error_aware'),
+        ridge: data.has('ridge_auto') ? 'auto' : number(text('ridge'), 'The ridge', 0, false),
+        error_aware: aware,
+        ...(aware && text('target') === 'output' && { target: 'output' as const }),
+        ...(this.#takes('criterion', 'swaps') && { swaps: number(text('swaps'), 'The number of swaps', 0, true) }),
       },
       output: { kind: text('output'), dtype: text('dtype'), pad: text('output') === 'stock' && data.has('pad') },
       ...(evaluation && { evaluation }),
@@ -112,7 +115,11 @@ export class RecipeStep {
       const choice = this.#catalog?.[list].find((one: Choice) => one.name === this.#select(name).value);
       byId(`${name}-hint`).textContent = choice?.summary ?? '';
     }
-    byId('repair-options').hidden = this.#select('reconstruction').value !== 'liar';
+    const data = new FormData(this.#form);
+    byId('repair-options').hidden = !this.#takes('reconstruction', 'ridge');
+    byId('target-field').hidden = !data.has('error_aware');
+    byId('ridge-field').hidden = data.has('ridge_auto');
+    byId('swaps-field').hidden = !this.#takes('criterion', 'swaps');
     byId('pad-choice').hidden = this.#select('output').value !== 'stock';
     byId('recipe-json').textContent = this.#json();
     byId('recipe-copy').textContent = 'Copy';
@@ -140,6 +147,13 @@ export class RecipeStep {
     } catch (error) {
       return error instanceof Error ? error.message : String(error);
     }
+  }
+
+  /** Whether what is chosen in a menu goes with a field of the method. */
+  #takes(menu: 'criterion' | 'reconstruction', field: string): boolean {
+    const list = menu === 'criterion' ? 'criteria' : 'reconstructions';
+    const chosen = this.#catalog?.[list].find((one: Choice) => one.name === this.#select(menu).value);
+    return chosen?.options?.includes(field) ?? false;
   }
 
   #input(name: string): HTMLInputElement {
