@@ -12,6 +12,7 @@ mod repair;
 mod report;
 mod session;
 mod storage;
+mod sweep;
 
 pub use estimate::Estimate;
 pub use evaluation::{Evaluation, Measure, Scope, Task, evaluate};
@@ -21,6 +22,7 @@ pub use model::Model;
 pub use report::Report;
 pub use session::Session;
 pub use storage::Storage;
+pub use sweep::{Event, Named, Row, Sweep, Watch, recipes};
 
 use crate::allocate::{Cut, Plan};
 use crate::base::{Error, Phase, Result, Run};

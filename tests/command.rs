@@ -2,6 +2,9 @@
 
 #![allow(clippy::expect_used, reason = "a test that cannot set itself up has failed")]
 
+#[path = "command/sweep.rs"]
+mod sweep;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 

@@ -6,6 +6,10 @@
 mod generate;
 #[path = "coppice/places.rs"]
 mod places;
+#[path = "coppice/sweep.rs"]
+mod sweep;
+#[path = "coppice/table.rs"]
+mod table;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand, ValueEnum};
@@ -95,6 +99,8 @@ enum Command {
     },
     /// Goes on from a text with a causal language model.
     Generate(generate::GenerateArguments),
+    /// Tries many recipes on a model and writes a table of what they give.
+    Sweep(sweep::SweepArguments),
     /// Makes a test checkpoint: a shape with random weights, a tokenizer and texts.
     Fixture {
         /// Its name.
@@ -175,6 +181,7 @@ async fn execute(command: Command) -> Result<()> {
             print(&if json { line } else { plain(&line) })
         }
         Command::Generate(arguments) => generate::execute(arguments).await,
+        Command::Sweep(arguments) => sweep::execute(arguments).await,
         Command::Fixture { name, out } => {
             let files = fixture::files(fixture::shape(&name)?)?;
             write_folder(&files, &out).await?;

@@ -17,6 +17,7 @@ use crate::model::Unit;
 use crate::recipe::{Method, Recipe, Structured, needs};
 use crate::score::{LayerScores, Whole};
 use crate::text::{CalibrationOptions, CalibrationUsed};
+use std::rc::Rc;
 
 /// What recipes can share: the model, the calibration and the evaluation text, what was collected over them, and the scores
 /// that were computed from that.
@@ -26,7 +27,7 @@ pub struct Session {
     calibration: Option<(Calibration, CalibrationUsed)>,
     evaluation: evaluation::Prepared,
     /// The dense model on the evaluation text.
-    before: Option<Measured>,
+    before: Option<Rc<Measured>>,
     /// What `statistics` holds.
     collected: Needs,
     statistics: Statistics,
@@ -114,6 +115,31 @@ impl Session {
         &self.model
     }
 
+    /// Measures the dense model on the evaluation text, if there is one and it is not done yet.
+    ///
+    /// # Errors
+    /// The device fails, the run is cancelled, or the model gives what is no number.
+    pub async fn evaluate_dense(&mut self, device: &Device, run: &Run) -> Result<()> {
+        if self.before.is_none() {
+            let clock = Instant::now();
+            self.before = self.evaluation.run(device, run, Phase::EvaluateDense, &self.model, None).await?.map(Rc::new);
+            self.shared.evaluate_dense = clock.elapsed().as_secs_f64();
+        }
+        Ok(())
+    }
+
+    /// What the dense model gave on the evaluation text, and the seconds that it took: for another session with the same model and
+    /// evaluation.
+    pub(super) fn dense(&self) -> Option<(Rc<Measured>, f64)> {
+        self.before.clone().map(|measured| (measured, self.shared.evaluate_dense))
+    }
+
+    /// Takes over what another session measured.
+    pub(super) fn set_dense(&mut self, (measured, seconds): (Rc<Measured>, f64)) {
+        self.before = Some(measured);
+        self.shared.evaluate_dense = seconds;
+    }
+
     /// Collects what recipes will need, if it is not there yet: pass 1.
     ///
     /// # Errors
@@ -144,11 +170,7 @@ impl Session {
         device.ledger().restart();
         let order = Order::new(&self.model, recipe, plan)?;
         let before_shared = self.shared;
-        if self.before.is_none() {
-            let clock = Instant::now();
-            self.before = self.evaluation.run(device, run, Phase::EvaluateDense, &self.model, None).await?;
-            self.shared.evaluate_dense = clock.elapsed().as_secs_f64();
-        }
+        self.evaluate_dense(device, run).await?;
         self.collect(device, run, order.needs).await?;
         let mut seconds = self.shared;
 
@@ -196,7 +218,7 @@ impl Session {
         let pruned = Checkpoint::open(&draft).await?;
         seconds.export = clock.elapsed().as_secs_f64();
         let clock = Instant::now();
-        let after = match &self.before {
+        let after = match self.before.as_deref() {
             Some(before) => {
                 let student = Model::open(&draft).await?;
                 self.evaluation.run(device, run, Phase::EvaluatePruned, &student, Some(model)).await?.map(|after| after.compared(before))
@@ -219,7 +241,7 @@ impl Session {
             layers: outcomes,
             close_calls,
             kept: self.store.peaks(),
-            quality_before: self.before.as_ref().map(Measured::quality),
+            quality_before: self.before.as_deref().map(Measured::quality),
             quality_after: after,
             seconds,
         };

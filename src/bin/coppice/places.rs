@@ -18,23 +18,32 @@ pub(crate) fn check_out(out: &Path, model: &Path) -> Result<()> {
 /// Refuses a report that could not be written at the end, or that would take the place of a file of the model, of the output
 /// or of the recipe's `read` files.
 pub(crate) fn check_report(report: &Path, model: &Path, out: &Path, read: &[PathBuf]) -> Result<()> {
-    let refused = |what: &str| Err(Error::input(format!("The report {} {what}.", report.display())));
+    if !report.is_dir() && resolved(report).starts_with(resolved(out)) {
+        return Err(Error::input(format!(
+            "The report {} lies in the output folder, which gets a report.json of its own; choose a file outside of it.",
+            report.display()
+        )));
+    }
+    check_file("report", report, model, read)
+}
+
+/// Refuses a file, called `what`, that could not be written at the end, or that would take the place of a file of the model or
+/// of the `read` files.
+pub(crate) fn check_file(what: &str, path: &Path, model: &Path, read: &[PathBuf]) -> Result<()> {
+    let refused = |why: &str| Err(Error::input(format!("The {what} {} {why}.", path.display())));
     let cannot = |error: std::io::Error| refused(&format!("cannot be written ({error}); choose a file that can be"));
-    let about = fs::metadata(report);
+    let about = fs::metadata(path);
     if about.as_ref().is_ok_and(|about| about.is_dir()) {
         return refused("is a folder; add a file name");
     }
-    if about.is_err() && fs::symlink_metadata(report).is_ok() {
+    if about.is_err() && fs::symlink_metadata(path).is_ok() {
         return refused("is a link to nothing; choose another file");
     }
-    let place = resolved(report);
+    let place = resolved(path);
     if place.starts_with(resolved(model)) {
         return refused("lies in the folder of the input model; choose a file outside of it");
     }
-    if place.starts_with(resolved(out)) {
-        return refused("lies in the output folder, which gets a report.json of its own; choose a file outside of it");
-    }
-    if read.iter().any(|path| resolved(path) == place) {
+    if read.iter().any(|read| resolved(read) == place) {
         return refused("is a file that the job reads; choose another file");
     }
     // Weights can be links to files elsewhere.
@@ -44,16 +53,16 @@ pub(crate) fn check_report(report: &Path, model: &Path, out: &Path, read: &[Path
     }
     match about {
         // Not a pipe or a terminal, whose other side would see it.
-        Ok(about) if about.is_file() => File::options().append(true).open(report).map(drop).or_else(cannot),
+        Ok(about) if about.is_file() => File::options().append(true).open(path).map(drop).or_else(cannot),
         Ok(_) => Ok(()),
         Err(_) => {
             if !place.parent().is_some_and(Path::is_dir) {
                 return refused("would lie in a folder that does not exist; make that folder, or choose another file");
             }
-            let made = File::options().write(true).create_new(true).open(report);
+            let made = File::options().write(true).create_new(true).open(path);
             made.and_then(|file| {
                 drop(file);
-                fs::remove_file(report)
+                fs::remove_file(path)
             })
             .or_else(cannot)
         }
