@@ -15,6 +15,6 @@ pub use features::{Features, features};
 pub use generate::{Ending, GenerateOptions, Generator, Token};
 pub use layers::{batch_tokens, last_states};
 pub use logits::next_token_logits;
-pub use perplexity::{Measured, Prediction, predict};
+pub use perplexity::{Answers, Measured, Prediction, Reference, predict, predict_and_keep};
 pub use sample::{Sampler, Sampling};
 pub use size::{Size, flops_per_token};

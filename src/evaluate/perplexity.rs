@@ -3,6 +3,7 @@
 use super::layers::{group_tokens, groups};
 use super::{batch_tokens, last_states};
 use crate::base::{Error, Phase, Result, Run};
+use crate::calibrate::{Kept, Store};
 use crate::checkpoint::Checkpoint;
 use crate::device::{Device, Tensor};
 use crate::forward::{Batch, Decoder, batches};
@@ -46,32 +47,128 @@ struct Scored<'a> {
 /// Rows whose logits over one tile are held at once.
 const ROWS: usize = 1024;
 
+/// A model to compare with.
+#[derive(Clone, Copy)]
+pub enum Reference<'a> {
+    /// It is run beside.
+    Run(Measured<'a>),
+    /// It was run before, over the same windows.
+    Kept(Measured<'a>, &'a Answers, &'a Store),
+}
+
+/// What a model made of windows of a text: enough for the divergence of others to it without running it again.
+pub struct Answers {
+    groups: Vec<Answered>,
+}
+
+/// A [`Scored`] that waits in a store, and how many windows it is of.
+struct Answered {
+    windows: usize,
+    states: Vec<Kept>,
+    norms: Vec<Vec<f32>>,
+}
+
 /// Perplexity and token accuracy of a model over windows of equal length; with a reference, the KL divergence to it over the same windows.
 pub async fn predict(
     device: &Device,
     run: &Run,
     phase: Phase,
     model: Measured<'_>,
-    reference: Option<Measured<'_>>,
+    reference: Option<Reference<'_>>,
     windows: &[Vec<u32>],
 ) -> Result<Prediction> {
-    let window = windows.first().map_or(0, Vec::len);
+    // States while a model runs, and those that wait for the divergence.
+    let widths = |reference: Option<Measured<'_>>| 2 * model.architecture.hidden + reference.map_or(0, |one| one.architecture.hidden);
+    let parts = |widths| groups(windows, group_tokens(device, widths));
+    match reference {
+        None => summed(device, run, phase, model, &parts(widths(None)), async |_, _, _| Ok(None)).await,
+        Some(Reference::Run(reference)) => {
+            let each = async |_, batches: &[Batch], own: Scored<'_>| {
+                divergence(device, &score(device, run, phase, reference, batches).await?, &own).await.map(Some)
+            };
+            summed(device, run, phase, model, &parts(widths(Some(reference))), each).await
+        }
+        Some(Reference::Kept(reference, answers, store)) => {
+            let each = async |index: usize, _: &[Batch], own: Scored<'_>| {
+                divergence(device, &answers.groups[index].scored(device, reference, store).await?, &own).await.map(Some)
+            };
+            summed(device, run, phase, model, &answers.parts(windows)?, each).await
+        }
+    }
+}
+
+/// As [`predict`] without a reference; also gives what the model made of the windows, kept in `store`.
+pub async fn predict_and_keep(
+    device: &Device,
+    run: &Run,
+    phase: Phase,
+    model: Measured<'_>,
+    windows: &[Vec<u32>],
+    store: &Store,
+) -> Result<(Prediction, Answers)> {
+    // Groups that leave room for these states beside those of another model.
+    let parts = groups(windows, group_tokens(device, 3 * model.architecture.hidden));
+    let mut kept = Vec::with_capacity(parts.len());
+    let each = async |index: usize, _: &[Batch], own: Scored<'_>| {
+        let mut states = Vec::with_capacity(own.states.len());
+        for state in own.states {
+            states.push(store.keep(device, state, false).await?);
+        }
+        kept.push(Answered { windows: parts[index].len(), states, norms: own.norms });
+        Ok(None)
+    };
+    let prediction = summed(device, run, phase, model, &parts, each).await?;
+    Ok((prediction, Answers { groups: kept }))
+}
+
+impl Answers {
+    /// The windows in the groups of the answers.
+    fn parts<'a>(&self, mut windows: &'a [Vec<u32>]) -> Result<Vec<&'a [Vec<u32>]>> {
+        let mut parts = Vec::with_capacity(self.groups.len());
+        for group in &self.groups {
+            let (part, rest) = windows.split_at_checked(group.windows).ok_or_else(|| Error::internal("answers to other windows"))?;
+            parts.push(part);
+            windows = rest;
+        }
+        if windows.is_empty() { Ok(parts) } else { Err(Error::internal("answers to other windows")) }
+    }
+}
+
+impl Answered {
+    async fn scored<'a>(&self, device: &'a Device, model: Measured<'a>, store: &Store) -> Result<Scored<'a>> {
+        let decoder = Decoder::read(device, model.checkpoint, model.architecture).await?;
+        let mut states = Vec::with_capacity(self.states.len());
+        for kept in &self.states {
+            states.push(store.fetch(device, kept).await?);
+        }
+        Ok(Scored { decoder, states, norms: self.norms.clone(), loss: 0.0, right: 0 })
+    }
+}
+
+/// Measures a model over groups of windows. `each` is handed every group by its index, and gives its divergence where there is one.
+async fn summed<'a>(
+    device: &'a Device,
+    run: &Run,
+    phase: Phase,
+    model: Measured<'a>,
+    parts: &[&[Vec<u32>]],
+    mut each: impl AsyncFnMut(usize, &[Batch], Scored<'a>) -> Result<Option<f64>>,
+) -> Result<Prediction> {
+    let window = parts.first().and_then(|part| part.first()).map_or(0, Vec::len);
     if window < 2 {
         return Err(Error::input("The text gives no window of at least two tokens; give more text or another window."));
     }
-    let (mut loss, mut right, mut kl) = (0.0, 0, reference.map(|_| 0.0));
-    // States while a model runs, and those that wait for the divergence.
-    let widths = 2 * model.architecture.hidden + reference.map_or(0, |reference| reference.architecture.hidden);
-    for group in groups(windows, group_tokens(device, widths)) {
-        let batches = batches(group, batch_tokens(device));
+    let (mut loss, mut right, mut kl) = (0.0, 0, None);
+    for (index, part) in parts.iter().enumerate() {
+        let batches = batches(*part, batch_tokens(device));
         let own = score(device, run, phase, model, &batches).await?;
         loss += own.loss;
         right += own.right;
-        if let (Some(reference), Some(kl)) = (reference, &mut kl) {
-            *kl += divergence(device, &score(device, run, phase, reference, &batches).await?, &own).await?;
+        if let Some(more) = each(index, &batches, own).await? {
+            kl = Some(kl.unwrap_or(0.0) + more);
         }
     }
-    let tokens = windows.len() * (window - 1);
+    let tokens = parts.iter().map(|part| part.len()).sum::<usize>() * (window - 1);
     let mean = |sum: f64| sum / tokens as f64;
     Ok(Prediction { perplexity: mean(loss).exp(), tokens, window, token_accuracy: mean(right as f64), kl: kl.map(mean) })
 }

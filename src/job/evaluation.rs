@@ -2,9 +2,13 @@
 
 use super::{Inputs, Model};
 use crate::base::{Error, Phase, Result, Run};
+use crate::calibrate::Store;
 use crate::checkpoint::Folder;
 use crate::device::Device;
-use crate::evaluate::{Classified, Features, Prediction, Quality, classify, compare, features, next_token_logits, predict};
+use crate::evaluate::{
+    Answers, Classified, Features, Prediction, Quality, Reference, classify, compare, features, next_token_logits, predict,
+    predict_and_keep,
+};
 use crate::model::Head;
 use crate::recipe::Recipe;
 use crate::text::{LabelledSet, windows};
@@ -117,7 +121,8 @@ pub(super) enum Prepared {
 pub(super) enum Measured {
     Labelled(Classified),
     Lines(Features),
-    Predicted(Prediction),
+    /// With what is needed to compare other models with it, where that was kept.
+    Predicted(Prediction, Option<Answers>),
 }
 
 /// How good a model is, for the report.
@@ -169,7 +174,7 @@ impl Prepared {
         run: &Run,
         phase: Phase,
         model: &Model,
-        reference: Option<&Model>,
+        reference: Option<Reference<'_>>,
     ) -> Result<Option<Measured>> {
         let (checkpoint, architecture) = (&model.checkpoint, &model.architecture);
         Ok(match self {
@@ -183,19 +188,33 @@ impl Prepared {
                 Some(Measured::Lines(features(device, run, phase, checkpoint, architecture, &tokenizer, lines).await?))
             }
             Self::Windows(windows) => {
-                let reference = reference.map(Model::measured);
-                Some(Measured::Predicted(predict(device, run, phase, model.measured(), reference, windows).await?))
+                Some(Measured::Predicted(predict(device, run, phase, model.measured(), reference, windows).await?, None))
             }
         })
+    }
+
+    /// Runs the dense model, and keeps what many other models can be compared with.
+    pub(super) async fn run_and_keep(&self, device: &Device, run: &Run, model: &Model, store: &Store) -> Result<Option<Measured>> {
+        let Self::Windows(windows) = self else { return self.run(device, run, Phase::EvaluateDense, model, None).await };
+        let (prediction, answers) = predict_and_keep(device, run, Phase::EvaluateDense, model.measured(), windows, store).await?;
+        Ok(Some(Measured::Predicted(prediction, Some(answers))))
     }
 }
 
 impl Measured {
+    /// This, given by `model`, as what others are compared with.
+    pub(super) fn reference<'a>(&'a self, model: &'a Model, store: &'a Store) -> Reference<'a> {
+        match self {
+            Self::Predicted(_, Some(answers)) => Reference::Kept(model.measured(), answers, store),
+            _ => Reference::Run(model.measured()),
+        }
+    }
+
     pub(super) fn quality(&self) -> Measure {
         match self {
             Self::Labelled(classified) => Measure::Classify(classified.quality()),
             Self::Lines(features) => Measure::Features { distance: None, examples: features.lengths.len() },
-            Self::Predicted(prediction) => Measure::Perplexity(*prediction),
+            Self::Predicted(prediction, _) => Measure::Perplexity(*prediction),
         }
     }
 

@@ -115,14 +115,15 @@ impl Session {
         &self.model
     }
 
-    /// Measures the dense model on the evaluation text, if there is one and it is not done yet.
+    /// Measures the dense model on the evaluation text, if there is one and it is not done yet, and keeps its states for the
+    /// comparison with many others.
     ///
     /// # Errors
     /// The device fails, the run is cancelled, or the model gives what is no number.
-    pub async fn evaluate_dense(&mut self, device: &Device, run: &Run) -> Result<()> {
+    pub(super) async fn evaluate_dense(&mut self, device: &Device, run: &Run) -> Result<()> {
         if self.before.is_none() {
             let clock = Instant::now();
-            self.before = self.evaluation.run(device, run, Phase::EvaluateDense, &self.model, None).await?.map(Rc::new);
+            self.before = self.evaluation.run_and_keep(device, run, &self.model, &self.store).await?.map(Rc::new);
             self.shared.evaluate_dense = clock.elapsed().as_secs_f64();
         }
         Ok(())
@@ -170,7 +171,11 @@ impl Session {
         device.ledger().restart();
         let order = Order::new(&self.model, recipe, plan)?;
         let before_shared = self.shared;
-        self.evaluate_dense(device, run).await?;
+        if self.before.is_none() {
+            let clock = Instant::now();
+            self.before = self.evaluation.run(device, run, Phase::EvaluateDense, &self.model, None).await?.map(Rc::new);
+            self.shared.evaluate_dense = clock.elapsed().as_secs_f64();
+        }
         self.collect(device, run, order.needs).await?;
         let mut seconds = self.shared;
 
@@ -221,7 +226,11 @@ impl Session {
         let after = match self.before.as_deref() {
             Some(before) => {
                 let student = Model::open(&draft).await?;
-                self.evaluation.run(device, run, Phase::EvaluatePruned, &student, Some(model)).await?.map(|after| after.compared(before))
+                let reference = before.reference(model, &self.store);
+                self.evaluation
+                    .run(device, run, Phase::EvaluatePruned, &student, Some(reference))
+                    .await?
+                    .map(|after| after.compared(before))
             }
             None => None,
         };
