@@ -191,6 +191,7 @@ fn requests_that_cannot_be_met_are_refused_with_a_way_out() {
     bench.refused(MODEL, &method(r#"["heads", "neurons"]"#, "0.5"), STOCK, &["heads", "sliced", "pad"]);
     bench.refused(MODEL, &method(r#"["neurons"]"#, "0.9"), STOCK, &["0.9", "nearest"]);
     bench.refused(MODEL, &method(r#"["heads"]"#, "0.51"), r#"{"kind": "sliced"}"#, &["heads", "nearest"]);
+    bench.refused(MODEL, &method(r#"["layers"]"#, "0.25"), STOCK, &["layers", "nearest", "0.167 and 0.333"]);
     bench.refused(MODEL, &method(r#"["neurons"]"#, "1.5"), STOCK, &["method.ratio"]);
     bench.refused(MODEL, r#"{"kind": "structured", "criterion": "luck"}"#, STOCK, &["luck", "flap"]);
     bench.refused(MODEL, NEURONS, r#"{"kind": "crumbled"}"#, &["output.kind", "crumbled"]);
@@ -275,8 +276,7 @@ fn decoders_are_pruned_and_measured() {
         assert_eq!(dense["tokens"], 2000 / 127 * 127);
         let right = dense["token_accuracy"].as_f64().expect("an accuracy");
         assert!((0.3..0.7).contains(&right), "{family}: token accuracy {right}");
-        let text_of_calibration = std::fs::read_to_string(format!("{model}/calibration.txt")).expect("read");
-        std::fs::write(bench.path("train.tsv"), text_of_calibration.chars().take(20_000).collect::<String>()).expect("written");
+        std::fs::write(bench.path("train.tsv"), calibration_of(&model, 20_000)).expect("written");
         std::fs::copy(&valid, bench.path("valid.txt")).expect("copied");
         let recipe = format!(
             r#"{{"version": 1, "calibration": {{"source": "train.tsv", "sequences": 24, "length": 128}},
@@ -300,6 +300,56 @@ fn decoders_are_pruned_and_measured() {
         assert!((again / after["perplexity"].as_f64().expect("a perplexity") - 1.0).abs() < 1e-6);
         assert!(again < 2.0 * dense["perplexity"].as_f64().expect("a perplexity"), "{family}: {again}");
     }
+}
+
+#[test]
+fn whole_layers_go_and_the_rest_is_measured_as_written() {
+    let bench = Bench::new();
+    let methods = [
+        ("gpt2", "n_layer", 6, r#"{"kind": "structured", "units": ["layers"], "ratio": 0.25}"#),
+        ("llama", "num_hidden_layers", 7, r#"{"kind": "structured", "units": ["layers", "neurons"], "ratio": 0.2, "error_aware": true}"#),
+    ];
+    for (family, field, layers, method) in methods {
+        let (model, valid) = stories(family);
+        std::fs::write(bench.path("train.tsv"), calibration_of(&model, 10_000)).expect("written");
+        std::fs::copy(&valid, bench.path("valid.txt")).expect("copied");
+        let recipe = format!(
+            r#"{{"version": 1, "calibration": {{"source": "train.tsv", "sequences": 8, "length": 128}}, "method": {method},
+                "evaluation": {{"source": "valid.txt", "limit": 2000, "window": 128}}}}"#
+        );
+        std::fs::write(bench.path("recipe.json"), recipe).expect("written");
+        let out = bench.path(family);
+        let done = coppice(&["prune", &model, "--recipe", &bench.path("recipe.json"), "--out", &out, "--device", "cpu"]);
+        assert!(done.status.success(), "{}", text(&done.stderr));
+        let read = |name: &str| -> serde_json::Value {
+            serde_json::from_slice(&std::fs::read(format!("{out}/{name}")).expect("read")).expect("JSON")
+        };
+        let (report, plan) = (read("report.json"), read("plan.json"));
+        assert_eq!(read("config.json")[field], layers);
+        let removed = plan["layers"].as_array().expect("layers").iter().filter(|layer| layer["heads"] == serde_json::json!([])).count();
+        assert_eq!(removed, 8 - layers);
+        let again = perplexity(&out, &valid)["perplexity"].as_f64().expect("a perplexity");
+        assert!((again / report["quality_after"]["perplexity"].as_f64().expect("a perplexity") - 1.0).abs() < 1e-6);
+        assert!(again < 3.0 * report["quality_before"]["perplexity"].as_f64().expect("a perplexity"), "{family}: {again}");
+        // The plan gives the same again.
+        if family == "gpt2" {
+            let planned = format!(r#"{{"version": 1, "method": {{"kind": "plan", "plan": {plan}, "reconstruction": "none"}}}}"#);
+            std::fs::write(bench.path("recipe.json"), planned).expect("written");
+            let twice = bench.path("twice");
+            let done = coppice(&["prune", &model, "--recipe", &bench.path("recipe.json"), "--out", &twice, "--device", "cpu"]);
+            assert!(done.status.success(), "{}", text(&done.stderr));
+            let tensors = |folder: &str| {
+                let bytes = std::fs::read(format!("{folder}/model.safetensors")).expect("read");
+                bytes[8 + u64::from_le_bytes(bytes[..8].try_into().expect("8 bytes")) as usize..].to_vec()
+            };
+            assert!(tensors(&out) == tensors(&twice));
+        }
+    }
+}
+
+/// The beginning of a stories model's calibration text.
+fn calibration_of(model: &str, characters: usize) -> String {
+    std::fs::read_to_string(format!("{model}/calibration.txt")).expect("read").chars().take(characters).collect()
 }
 
 #[test]
