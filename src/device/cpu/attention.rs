@@ -1,9 +1,11 @@
 //! Scaled dot-product attention over packed sequences.
 
+use super::elements::{binary, of_rows, scaled, unary};
 use super::{Cpu, SLICE_FLOPS};
 use crate::base::Result;
 use crate::device::{AttentionShape, Segments, Tensor};
 use candle_core::Tensor as Candle;
+use candle_core::op::{Add, Div, Exp, Sub};
 
 impl Cpu {
     /// See [`crate::device::Device::attention`].
@@ -17,7 +19,7 @@ impl Cpu {
             return self.zeros(q.rows, q.cols).await;
         }
         let (q, k, v) = (q.cpu()?.get(), k.cpu()?.get(), v.cpu()?.get());
-        let scale = 1.0 / (head_dim as f64).sqrt();
+        let scale = (1.0 / (head_dim as f64).sqrt()) as f32;
         let mut contexts = Vec::with_capacity(segments.len());
         for rows in segments.ranges() {
             self.pace().await?;
@@ -46,12 +48,14 @@ impl Cpu {
                 self.pace().await?;
                 let count = step.min(queries - first);
                 let part = qs.narrow(1, first, count)?.contiguous()?;
-                let mut scores = (part.matmul(&ks.transpose(1, 2)?)? * scale)?;
+                let mut scores = scaled(&part.matmul(&ks.transpose(1, 2)?)?, scale)?;
                 if causal {
-                    scores = scores.broadcast_add(&causal_mask(first + length - queries, count, length)?)?;
+                    scores = binary::<Add>(&scores, &causal_mask(first + length - queries, count, length)?)?;
                 }
-                let shifted = scores.broadcast_sub(&scores.max_keepdim(2)?)?.exp()?;
-                let weights = shifted.broadcast_div(&shifted.sum_keepdim(2)?)?;
+                let largest = of_rows(&scores, |row| row.iter().copied().fold(f32::NEG_INFINITY, f32::max))?;
+                let shifted = unary::<Exp>(&binary::<Sub>(&scores, &largest)?)?;
+                let sums = of_rows(&shifted, |row| row.iter().map(|&value| f64::from(value)).sum::<f64>() as f32)?;
+                let weights = binary::<Div>(&shifted, &sums)?;
                 contexts.push(weights.matmul(&vs)?.transpose(0, 1)?.reshape((count, heads * head_dim))?);
             }
         }

@@ -1,9 +1,11 @@
 //! What decoders add: RMS norm, rotary positions, gates, softmax over a tiled vocabulary.
 
 use super::Cpu;
+use super::elements::binary;
 use crate::base::{Error, Result};
 use crate::device::Tensor;
 use candle_core::Tensor as Candle;
+use candle_core::op::Mul;
 
 impl Cpu {
     /// See [`crate::device::Device::rms_norm`]. The mean square is accumulated in f64.
@@ -47,7 +49,7 @@ impl Cpu {
     pub async fn multiply(&self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
         self.pace().await?;
         b.expect("the second factor", a.rows, a.cols)?;
-        self.wrap((a.cpu()?.get() * b.cpu()?.get())?)
+        self.wrap(binary::<Mul>(&a.cpu()?.get(), &b.cpu()?.get())?)
     }
 
     /// See [`crate::device::Device::stack`].

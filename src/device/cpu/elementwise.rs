@@ -1,9 +1,11 @@
 //! Layer normalisation, embedding, sums.
 
 use super::Cpu;
+use super::elements::{binary, gathered, scaled};
 use crate::base::{Error, Result};
 use crate::device::{Tensor, Weight};
 use candle_core::Tensor as Candle;
+use candle_core::op::Add;
 
 impl Cpu {
     /// See [`crate::device::Device::layer_norm`]. Mean and variance are accumulated in f64.
@@ -14,7 +16,7 @@ impl Cpu {
         let mut values = match residual {
             Some(residual) => {
                 residual.expect("the residual of a layer norm", x.rows, x.cols)?;
-                (x.cpu()?.get() + residual.cpu()?.get())?.flatten_all()?.to_vec1()?
+                binary::<Add>(&x.cpu()?.get(), &residual.cpu()?.get())?.flatten_all()?.to_vec1()?
             }
             None => x.cpu()?.values()?,
         };
@@ -39,10 +41,9 @@ impl Cpu {
             if ids.iter().any(|&id| id as usize >= table.outputs) {
                 return Err(Error::internal("a token id outside of its table"));
             }
-            let table = table.cpu()?.get();
-            let rows = table.index_select(&Candle::from_slice(ids, ids.len(), table.device())?, 0)?;
+            let rows = gathered(&table.cpu()?.get(), 0, ids)?;
             sum = Some(match sum {
-                Some(sum) => (sum + rows)?,
+                Some(sum) => binary::<Add>(&sum, &rows)?,
                 None => rows,
             });
         }
@@ -54,7 +55,8 @@ impl Cpu {
         self.pace().await?;
         b.expect("the second term of a sum", a.rows, a.cols)?;
         let (a, b) = (a.cpu()?.get(), b.cpu()?.get());
-        self.wrap(if scale == 1.0 { (a + b)? } else { (a + (b * f64::from(scale))?)? })
+        let b = if scale == 1.0 { b } else { scaled(&b, scale)? };
+        self.wrap(binary::<Add>(&a, &b)?)
     }
 
     /// See [`crate::device::Device::dot`].

@@ -1,9 +1,11 @@
 //! Matrix products: linear layers, general products, submatrices.
 
+use super::elements::{binary, gathered, unary};
 use super::{Cpu, SLICE_FLOPS};
 use crate::base::{Error, Result};
 use crate::device::{Activation, Op, Tensor, Weight};
 use candle_core::Tensor as Candle;
+use candle_core::op::{Add, Gelu, GeluErf, Relu, Silu, Tanh};
 
 impl Cpu {
     /// a b in tiles, so that none takes long. Both sides of a tile are long where they can be: every tile packs its rows of `a`
@@ -44,7 +46,7 @@ impl Cpu {
         let transposed = weight.cpu()?.get().t()?;
         let product = self.sliced_product(&x.cpu()?.get(), &transposed).await?;
         let sum = match &bias {
-            Some(bias) => product.broadcast_add(bias)?,
+            Some(bias) => binary::<Add>(&product, bias)?,
             None => product,
         };
         self.wrap(activate(sum, activation)?)
@@ -66,8 +68,7 @@ impl Cpu {
         let mut tensor = a.cpu()?.get();
         for (dim, indices) in [(0, rows), (1, cols)] {
             if let Some(indices) = indices {
-                let index = Candle::from_slice(indices, indices.len(), tensor.device())?;
-                tensor = if indices.is_empty() { tensor.narrow(dim, 0, 0)? } else { tensor.index_select(&index, dim)? };
+                tensor = gathered(&tensor, dim, indices)?;
             }
         }
         self.wrap(tensor.contiguous()?)
@@ -92,12 +93,12 @@ fn oriented(tensor: &Tensor, op: Op) -> Result<Candle> {
 
 /// activation(x), elementwise.
 pub(super) fn activate(x: Candle, activation: Activation) -> Result<Candle> {
-    Ok(match activation {
-        Activation::Identity => x,
-        Activation::Gelu => x.gelu_erf()?,
-        Activation::GeluTanh => x.gelu()?,
-        Activation::Relu => x.relu()?,
-        Activation::Silu => x.silu()?,
-        Activation::Tanh => x.tanh()?,
-    })
+    match activation {
+        Activation::Identity => Ok(x),
+        Activation::Gelu => unary::<GeluErf>(&x),
+        Activation::GeluTanh => unary::<Gelu>(&x),
+        Activation::Relu => unary::<Relu>(&x),
+        Activation::Silu => unary::<Silu>(&x),
+        Activation::Tanh => unary::<Tanh>(&x),
+    }
 }
