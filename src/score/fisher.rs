@@ -1,5 +1,5 @@
 //! Fisher information of masks (Kwon et al., NeurIPS 2022): the mean squared gradient of the loss with respect to a factor on the
-//! unit, at 1. To second order it is twice what removing the unit alone adds to the loss.
+//! unit, at 1. Half of it is what removing the unit alone adds to the loss, to second order.
 
 use super::{Criterion, LayerScores, Scores, Site, Whole};
 use crate::base::{Error, LocalFuture, Result};
