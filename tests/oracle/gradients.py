@@ -32,7 +32,8 @@ import torch
 UNITS = ("heads", "neurons")
 LENGTH = 32
 SENTENCES, CHARACTERS = 24, 2_000
-SEED = 5
+# With this seed no draw lies within 1e-6 of where two tokens meet: f32 could decide such a one otherwise, and every gradient with it.
+SEED = 19
 # Units whose scores are this near to the cut, relatively, may be decided otherwise.
 CLOSE_CALL = 2e-3
 # At most this share of units may be left undecided by that.
