@@ -1,5 +1,6 @@
-//! What every room may use: errors, progress, the cancel token, the clock, seeded random numbers.
+//! What every room may use: errors, progress, the cancel token, the clock, seeded random numbers, f64 algebra.
 
+pub mod algebra;
 mod cancel;
 mod error;
 mod heap;
@@ -10,7 +11,7 @@ mod random;
 pub use cancel::CancelToken;
 pub use error::{Error, ErrorKind, Result};
 pub use heap::heap_bytes;
-pub use pause::{Pacer, yield_now};
+pub use pause::{Pace, Pacer, yield_now};
 pub use progress::{Observer, Phase, Progress, Run};
 pub use random::Random;
 pub use web_time::Instant;

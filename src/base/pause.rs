@@ -35,3 +35,22 @@ impl Pacer {
         cancel.check()
     }
 }
+
+/// A [`Pacer`] with the token that it checks: one for the whole of a computation, however short its parts.
+#[derive(Debug)]
+pub struct Pace<'a> {
+    pacer: Pacer,
+    cancel: &'a CancelToken,
+}
+
+impl<'a> Pace<'a> {
+    /// For a run that `cancel` stops.
+    pub fn new(cancel: &'a CancelToken) -> Self {
+        Self { pacer: Pacer::default(), cancel }
+    }
+
+    /// As [`Pacer::pace`].
+    pub async fn step(&mut self) -> Result<()> {
+        self.pacer.pace(self.cancel).await
+    }
+}
