@@ -111,7 +111,7 @@ impl SecondPass<'_> {
                     dense_states.set(device, self.store, number, above).await?;
                 }
                 if let Some(sums) = sums {
-                    let problems = sums.problems(device, self.affine(unit, consumer(&host, unit))).await?;
+                    let problems = sums.problems(device, self.affine(index, unit)).await?;
                     let (linear, done) =
                         self.repair(layer.unit_size(unit), consumer(&host, unit), consumer(&pruned, unit), Some(&problems)).await?;
                     student.set_consumer(unit, DeviceLinear::upload(device, &linear).await?);
@@ -137,9 +137,8 @@ impl SecondPass<'_> {
     }
 
     /// Whether the repair of a consumer has a bias: it has one, or the family's config lets it be given one, and the recipe wants it.
-    fn affine(&self, unit: Unit, consumer: &HostLinear) -> bool {
-        let possible = consumer.bias.is_some() || self.model.architecture.bias_flag(unit).is_some();
-        possible && self.recipe.method.repair_recipe().affine
+    fn affine(&self, index: usize, unit: Unit) -> bool {
+        self.model.architecture.can_shift(index, unit) && self.recipe.method.repair_recipe().affine
     }
 
     /// The block with what the plan keeps, in the dtypes that will be written.
@@ -163,7 +162,7 @@ impl SecondPass<'_> {
         let matrix = &consumer(dense, unit).weight;
         let weight = device.upload(matrix.inputs(), matrix.outputs(), &matrix.to_f32_inputs_major()?).await?;
         let kept = channels(kept.kept(unit), layer.unit_size(unit));
-        let affine = self.affine(unit, consumer(dense, unit));
+        let affine = self.affine(index, unit);
         // One Gram matrix at a time: they are the largest things that there are.
         let problem = async |moments: &KeptMoments| {
             let gram = moments.gram(device, store).await?;

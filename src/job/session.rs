@@ -43,6 +43,7 @@ struct Scored {
     criterion: String,
     options: crate::score::ScoreOptions,
     units: Vec<Unit>,
+    affine: bool,
     scores: Vec<LayerScores>,
     seconds: f64,
 }
@@ -279,8 +280,10 @@ impl Session {
 
     /// Scores by the method's criterion, unless they are there; then it gives the time that they took.
     async fn score(&mut self, device: &Device, run: &Run, method: &Structured) -> Result<f64> {
-        let same =
-            |scored: &Scored| scored.criterion == method.criterion && scored.options == method.options && scored.units == method.inside();
+        let same = |scored: &Scored| {
+            let same = scored.criterion == method.criterion && scored.options == method.options && scored.units == method.inside();
+            same && scored.affine == method.repair.affine
+        };
         if let Some(scored) = self.scored.as_ref().filter(|scored| same(scored)) {
             return Ok(scored.seconds);
         }
@@ -294,6 +297,7 @@ impl Session {
             criterion: method.criterion.clone(),
             options: method.options,
             units: method.inside(),
+            affine: method.repair.affine,
             scores,
             seconds: clock.elapsed().as_secs_f64(),
         });
@@ -310,6 +314,7 @@ impl Session {
             calibration: self.calibration.as_ref().map_or(empty, |(calibration, _)| calibration),
             statistics: &self.statistics,
             store: &self.store,
+            affine: method.repair.affine,
             options: &method.options,
             seed: self.calibration_options.seed,
         }

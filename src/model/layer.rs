@@ -98,6 +98,14 @@ impl Layer {
         linears
     }
 
+    /// The layer that reads a kind of unit.
+    pub fn consumer(&self, unit: Unit) -> &Linear {
+        match unit {
+            Unit::Heads => &self.attention_output,
+            Unit::Neurons => &self.ffn_output,
+        }
+    }
+
     /// The consumer of a kind of unit, and the layers that produce its input.
     pub fn around(&self, unit: Unit) -> Vec<&Linear> {
         match unit {

@@ -191,6 +191,11 @@ impl Architecture {
         self.bias_fields.map(|fields| fields[unit as usize])
     }
 
+    /// Whether the consumer of `unit` in a layer has a bias, or can be given one.
+    pub fn can_shift(&self, layer: usize, unit: Unit) -> bool {
+        self.layers[layer].consumer(unit).bias.is_some() || self.bias_flag(unit).is_some()
+    }
+
     /// Whether a stock config can give a layer this many units of attention.
     pub fn stock_heads(&self, layer: &Layer, units: usize) -> bool {
         let fits = |fields: HeadFields| !fields.divide_hidden || self.hidden.is_multiple_of(units * layer.group());

@@ -2,12 +2,21 @@
 
 mod fisher;
 mod flap;
+mod kcm;
 mod kprune;
 mod magnitude;
+mod obs;
 mod options;
+mod osscar;
+mod random;
 mod second_moment;
 mod site;
 mod snip;
+mod swaps;
+mod system;
+#[cfg(test)]
+mod tests;
+mod wanda_sp;
 mod whole;
 
 pub use options::ScoreOptions;
@@ -103,8 +112,19 @@ pub trait Criterion: Sync {
 }
 
 /// Every criterion.
-pub const CRITERIA: &[&dyn Criterion] =
-    &[&fisher::Fisher, &flap::Flap, &kprune::KPrune, &magnitude::Magnitude, &second_moment::SecondMoment, &snip::Snip];
+pub const CRITERIA: &[&dyn Criterion] = &[
+    &fisher::Fisher,
+    &flap::Flap,
+    &kcm::Kcm,
+    &kprune::KPrune,
+    &magnitude::Magnitude,
+    &obs::Obs,
+    &osscar::Osscar,
+    &random::Random,
+    &second_moment::SecondMoment,
+    &snip::Snip,
+    &wanda_sp::WandaSp,
+];
 
 /// The criterion of this name.
 ///
@@ -115,17 +135,4 @@ pub fn criterion(name: &str) -> Result<&'static dyn Criterion> {
         let names: Vec<&str> = CRITERIA.iter().map(|criterion| criterion.name()).collect();
         Error::recipe(format!("method.criterion is \"{name}\"; choose one of {}.", names.join(", ")))
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_threshold_on_a_curve_takes_its_beginning() {
-        let step = |unit, cost| Removal { unit, cost };
-        let curve = Scores::Curve(vec![step(2, 1.0), step(0, 3.0), step(1, 2.0), step(3, 4.0)]);
-        assert_eq!(curve.values(), [3.0, 3.0, 1.0, 4.0]);
-        assert_eq!(Scores::Independent(vec![1.0, 0.5]).values(), [1.0, 0.5]);
-    }
 }

@@ -20,6 +20,8 @@ pub struct Site<'a> {
     pub unit: Unit,
     /// Channels of one unit.
     pub unit_size: usize,
+    /// Whether a bias can take up what removed inputs give on average: then moments are centred.
+    pub affine: bool,
     /// The block's weights.
     pub host: &'a HostLayer,
     /// Statistics of the consumer's input, where the criterion asked for them.

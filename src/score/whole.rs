@@ -26,6 +26,8 @@ pub struct Whole<'a> {
     pub statistics: &'a Statistics,
     /// Where the larger part of that is.
     pub store: &'a Store,
+    /// Whether the repair may change biases, where a consumer has one or can be given one.
+    pub affine: bool,
     /// Options of the criterion.
     pub options: &'a ScoreOptions,
     /// Seed of whatever is drawn.
@@ -74,6 +76,7 @@ impl Whole<'_> {
             layer,
             unit,
             unit_size: self.architecture.layers[layer].unit_size(unit),
+            affine: self.affine && self.architecture.can_shift(layer, unit),
             host,
             statistics: self.statistics.site(layer, unit),
             store: self.store,
