@@ -24,18 +24,6 @@ CUTS = {
 COLUMNS = ["ratio", "realised", "repair", "perplexity", "excess loss", "of bias repair's", "KL", "parameters", "bytes", "seconds"]
 
 
-def halves(args):
-    """The two halves of a text, at the end of a line, as files in OUT."""
-    with open(args.text, encoding="utf-8", newline="") as file:
-        text = file.read()
-    middle = text.index("\n", len(text) // 2) + 1
-    paths = [os.path.join(args.out, name) for name in ("first-half.txt", "second-half.txt")]
-    for path, part in zip(paths, (text[:middle], text[middle:])):
-        with open(path, "w", encoding="utf-8", newline="") as file:
-            file.write(part)
-    return paths
-
-
 def run(args, cut, ratio, repair, aware, seed):
     units, kind = args.cuts[cut]
     calibration = {"source": os.path.abspath(args.calibration), "sequences": args.sequences, "length": args.window, "seed": seed}
@@ -68,7 +56,7 @@ def main():
     parser.add_argument("--window", type=int, default=256, help="tokens in a window, of calibration too")
     args = parser.parse_args()
     os.makedirs(args.out, exist_ok=True)
-    args.calibration, args.valid = halves(args) if args.text else [os.path.join(args.model, name) for name in ("calibration.txt", "valid.txt")]
+    args.calibration, args.valid = runner.halves(args.text, args.out) if args.text else [os.path.join(args.model, name) for name in ("calibration.txt", "valid.txt")]
     with open(os.path.join(args.model, "config.json"), encoding="utf-8") as file:
         args.cuts = CUTS[json.load(file)["model_type"]]
     settings = [(cut, ratio, repair, aware) for cut in args.cuts for ratio in args.ratios for repair, aware in REPAIRS]

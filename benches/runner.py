@@ -5,17 +5,30 @@ Needs Python 3 and nothing else.
 import argparse, concurrent.futures, json, os, statistics, subprocess, sys, tempfile
 
 
-def parser(usage, sequences):
+def parser(usage, sequences, model=True):
     """Arguments that every table has."""
     made = argparse.ArgumentParser(description=usage, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("coppice")
-    made.add_argument("model")
+    if model:
+        made.add_argument("model")
     made.add_argument("--device", default="auto")
     made.add_argument("--seeds", type=int, default=3)
     made.add_argument("--sequences", type=int, default=sequences)
     made.add_argument("--ridge", type=float, default=0.01)
     made.add_argument("--jobs", type=int, default=1, help="runs side by side; 1 for honest seconds")
     return made
+
+
+def halves(text, out):
+    """The two halves of a text, cut at the end of a line, as files in `out`."""
+    with open(text, encoding="utf-8", newline="") as file:
+        whole = file.read()
+    middle = whole.index("\n", len(whole) // 2) + 1
+    paths = [os.path.join(out, name) for name in ("first-half.txt", "second-half.txt")]
+    for path, part in zip(paths, (whole[:middle], whole[middle:])):
+        with open(path, "w", encoding="utf-8", newline="") as file:
+            file.write(part)
+    return paths
 
 
 def prune(args, calibration, method, kind, evaluation):
