@@ -49,7 +49,7 @@ def models(args):
         folder = os.path.join(WWW, "models", name)
         if name == "bert-sst2":
             calibration = {"source": data("sst2-train.tsv"), "sequences": args.sequences or 512, "length": 128}
-            yield Model(name, folder, args.ratios, calibration, {"source": data("sst2-dev.tsv")})
+            yield Model(name, folder, args.ratios, calibration, {"source": data("sst2-dev.tsv"), "limit": args.examples})
         else:
             text = lambda part: os.path.join(folder, f"{part}.txt")
             yield Model(name, folder, args.ratios, decoder(text("calibration"), 128), measured(text("valid")))
@@ -183,6 +183,7 @@ def main():
     parser.add_argument("--recipes", default=os.path.join(HERE, "recipes.json"))
     parser.add_argument("--only", nargs="+", help="names of recipes")
     parser.add_argument("--parts", type=int, default=2)
+    parser.add_argument("--examples", type=int, default=872, help="labelled sentences that are measured")
     parser.add_argument("--tokens", type=int, default=40000, help="of a text that is measured")
     parser.add_argument("--window", type=int, default=256, help="tokens in a window, of calibration too")
     parser.add_argument("--details", action="store_true", help="also a line for every recipe and ratio, with sizes and seconds")
