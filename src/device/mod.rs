@@ -102,6 +102,7 @@ macro_rules! forward {
 
 // Below the macro, which it uses.
 mod backward;
+mod removal;
 
 impl Device {
     /// Opens the device that `preference` asks for.

@@ -10,6 +10,7 @@ mod decoding;
 mod elements;
 mod elementwise;
 mod products;
+mod removal;
 mod statistics;
 #[cfg(test)]
 mod tests;

@@ -27,6 +27,7 @@ mod layer_norm;
 mod linear;
 mod matmul;
 mod probe;
+mod removal;
 mod select;
 mod solve;
 mod stats;

@@ -51,6 +51,8 @@ sources!(
     "copy_block.wgsl",
     "cosine_distance.wgsl",
     "covariance.wgsl",
+    "direction_changes.wgsl",
+    "divergence_change_tile.wgsl",
     "divergence_tile.wgsl",
     "dot.wgsl",
     "embed.wgsl",
@@ -67,8 +69,11 @@ sources!(
     "scale.wgsl",
     "segment_dots.wgsl",
     "select.wgsl",
+    "similarity_direct.wgsl",
+    "similarity_tiled.wgsl",
     "softmax_backward_tile.wgsl",
     "softmax_tile.wgsl",
+    "without_units.wgsl",
     "shared/activation.wgsl",
     "shared/block_k_inner.wgsl",
     "shared/block_k_outer.wgsl",
@@ -165,6 +170,7 @@ pub(super) fn every_kernel() -> Vec<Kernel> {
             .iter()
             .chain(&["scale", "select", "softmax_tile"])
             .chain(&["activate", "activate_backward", "sample_tile", "softmax_backward_tile"])
+            .chain(&["divergence_change_tile", "similarity_direct", "similarity_tiled"])
             .map(|name| Kernel::new(SOURCES.iter().map(|(file, _)| *file).find(|file| file.strip_suffix(".wgsl") == Some(name)).unwrap()))
             .collect();
     for width in ["vec", "scalar"] {
@@ -172,6 +178,7 @@ pub(super) fn every_kernel() -> Vec<Kernel> {
             "add.wgsl",
             "column_stats.wgsl",
             "cosine_distance.wgsl",
+            "direction_changes.wgsl",
             "dot.wgsl",
             "layer_norm.wgsl",
             "layer_norm_tiled.wgsl",
@@ -179,6 +186,7 @@ pub(super) fn every_kernel() -> Vec<Kernel> {
             "norm_backward.wgsl",
             "rms_norm.wgsl",
             "segment_dots.wgsl",
+            "without_units.wgsl",
         ] {
             kernels.push(Kernel::new(file).with("WIDTH", width));
         }

@@ -5,6 +5,7 @@ mod decoding;
 mod hardening;
 mod layers;
 mod products;
+mod removal;
 mod shaders;
 mod solves;
 
