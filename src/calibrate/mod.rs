@@ -27,12 +27,14 @@ pub struct Needs {
     pub gradients: bool,
     /// The classes of the calibration text, where it has them.
     pub labels: bool,
+    /// All weights on the device at once: the criterion runs the model again for every unit.
+    pub resident: bool,
 }
 
 impl Needs {
     /// Whether the calibration text is looked at.
     pub fn any(self) -> bool {
-        self.statistics || self.gram || self.gradients
+        self.statistics || self.gram || self.gradients || self.resident
     }
 
     /// Everything that either needs.
@@ -42,6 +44,7 @@ impl Needs {
             gram: self.gram || other.gram,
             gradients: self.gradients || other.gradients,
             labels: self.labels || other.labels,
+            resident: self.resident || other.resident,
         }
     }
 

@@ -8,14 +8,7 @@ impl Device {
     /// Copies of base [n, d], one a unit of `units`, each without what that unit adds to it: copy i is
     /// base - x[:, U] directions[U, :], where U are the `unit_size` channels of unit i. x is [n, channels], directions
     /// [channels, d]; the result is [units * n, d].
-    pub async fn without_units(
-        &self,
-        base: &Tensor,
-        x: &Tensor,
-        directions: &Tensor,
-        units: &[u32],
-        unit_size: usize,
-    ) -> Result<Tensor> {
+    pub async fn without_units(&self, base: &Tensor, x: &Tensor, directions: &Tensor, units: &[u32], unit_size: usize) -> Result<Tensor> {
         forward!(self.without_units(base, x, directions, units, unit_size))
     }
 

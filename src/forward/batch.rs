@@ -27,6 +27,17 @@ impl Batch {
         Self { segments: Segments::new([ids.len()]), ids: ids.to_vec(), positions: (first..first + ids.len() as u32).collect() }
     }
 
+    /// The same sequences several times, one copy of all after another.
+    pub fn repeated(&self, copies: usize) -> Self {
+        let lengths: Vec<usize> = self.segments.ranges().map(|range| range.len()).collect();
+        Self { segments: Segments::new(lengths.repeat(copies)), ids: self.ids.repeat(copies), positions: self.positions.repeat(copies) }
+    }
+
+    /// Token ids of each sequence.
+    pub fn sequences(&self) -> impl Iterator<Item = &[u32]> {
+        self.segments.ranges().map(|range| &self.ids[range])
+    }
+
     /// Number of tokens.
     pub fn tokens(&self) -> usize {
         self.ids.len()
@@ -66,5 +77,8 @@ mod tests {
         assert_eq!(batches[0].positions, [0, 1, 2, 0]);
         assert_eq!(batches[0].segments.ranges().collect::<Vec<_>>(), [0..3, 3..4]);
         assert_eq!(batches.iter().flat_map(|b| b.ids.clone()).collect::<Vec<_>>(), (1..=11).collect::<Vec<_>>());
+        let twice = batches[0].repeated(2);
+        assert_eq!(twice.sequences().collect::<Vec<_>>(), [&[1, 2, 3][..], &[4], &[1, 2, 3], &[4]]);
+        assert_eq!(twice.positions, [0, 1, 2, 0, 0, 1, 2, 0]);
     }
 }

@@ -210,6 +210,15 @@ impl Block {
         self.join(device, x, projected, &self.attention_norm).await
     }
 
+    /// The residual stream after the sublayer of the units, from the sum of its value before and of what the sublayer gives.
+    pub async fn after_sum(&self, device: &Device, unit: Unit, sum: Tensor) -> Result<Tensor> {
+        let norm = if unit == Unit::Heads { &self.attention_norm } else { &self.ffn_norm };
+        match self.placement {
+            NormPlacement::Pre => Ok(sum),
+            NormPlacement::Post => norm.apply(device, &sum).await,
+        }
+    }
+
     /// Neurons after the activation, [tokens, neurons]: the input of the second FFN matrix.
     pub async fn neurons(&self, device: &Device, x: &Tensor) -> Result<Tensor> {
         let x = self.before(device, x, &self.ffn_norm).await?;

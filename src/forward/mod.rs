@@ -19,5 +19,5 @@ pub use embed::{Embedding, embed};
 pub use head::HeadWeights;
 pub use host::{HostLayer, HostLinear};
 pub use loss::{Descent, Loss, Targets};
-pub use resident::{Footprint, Resident};
+pub use resident::{Footprint, Resident, block_bytes, upload_blocks};
 pub use vocabulary::Decoder;

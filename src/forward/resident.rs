@@ -4,7 +4,7 @@ use super::{Batch, Block, Cache, DeviceNorm, HostLayer, embed};
 use crate::base::{Error, Result};
 use crate::checkpoint::Checkpoint;
 use crate::device::{Activation, Device, Tensor, Weight};
-use crate::model::{Architecture, Head, Linear};
+use crate::model::{Architecture, Head, Layer, Linear};
 
 /// Bytes of the vocabulary's weights in one buffer.
 const TILE: u64 = 128 << 20;
@@ -31,32 +31,15 @@ impl Resident {
     /// # Errors
     /// It is not a causal language model.
     pub fn footprint(device: &Device, checkpoint: &Checkpoint, architecture: &Architecture, capacity: usize) -> Result<Footprint> {
-        let bytes = |linear: &Linear| -> Result<u64> {
-            let size = element_bytes(device, checkpoint, &linear.weight)?;
-            let bias = if linear.bias.is_some() { 4 * linear.outputs as u64 } else { 0 };
-            Ok(linear.outputs as u64 * linear.inputs as u64 * size + bias)
-        };
-        let mut weights = bytes(decoder(architecture)?)?;
-        let mut cache = 0;
-        for layer in &architecture.layers {
-            for linear in layer.linears() {
-                weights += bytes(linear)?;
-            }
-            cache += 2 * 4 * (capacity * layer.kv_heads * layer.head_dim) as u64;
-        }
+        let weights = linear_bytes(device, checkpoint, decoder(architecture)?)? + block_bytes(device, checkpoint, architecture)?;
+        let cache = architecture.layers.iter().map(|layer| 2 * 4 * (capacity * layer.kv_heads * layer.head_dim) as u64).sum();
         Ok(Footprint { weights, cache })
     }
 
     /// Reads all weights; `on_layer` is told the number of each layer before it is read.
     pub async fn upload(device: &Device, checkpoint: &Checkpoint, architecture: &Architecture, on_layer: impl Fn(usize)) -> Result<Self> {
         let decoder = decoder(architecture)?;
-        let mut blocks = Vec::with_capacity(architecture.layers.len());
-        for (index, layer) in architecture.layers.iter().enumerate() {
-            on_layer(index);
-            let host = HostLayer::read(checkpoint, layer).await?;
-            blocks.push(Block::upload(device, checkpoint, architecture, layer, &host).await?);
-            device.finish().await?;
-        }
+        let blocks = upload_blocks(device, checkpoint, architecture, on_layer).await?;
         let norm = match &architecture.final_norm {
             Some(norm) => Some(DeviceNorm::read(device, checkpoint, norm, architecture.norm_eps).await?),
             None => None,
@@ -112,6 +95,34 @@ impl Resident {
         }
         Ok(logits)
     }
+}
+
+/// Bytes that the linear layers of all blocks take on the device.
+pub fn block_bytes(device: &Device, checkpoint: &Checkpoint, architecture: &Architecture) -> Result<u64> {
+    architecture.layers.iter().flat_map(Layer::linears).map(|linear| linear_bytes(device, checkpoint, linear)).sum()
+}
+
+/// Brings all blocks to the device; `on_layer` is told the number of each layer before it is read.
+pub async fn upload_blocks(
+    device: &Device,
+    checkpoint: &Checkpoint,
+    architecture: &Architecture,
+    on_layer: impl Fn(usize),
+) -> Result<Vec<Block>> {
+    let mut blocks = Vec::with_capacity(architecture.layers.len());
+    for (index, layer) in architecture.layers.iter().enumerate() {
+        on_layer(index);
+        let host = HostLayer::read(checkpoint, layer).await?;
+        blocks.push(Block::upload(device, checkpoint, architecture, layer, &host).await?);
+        device.finish().await?;
+    }
+    Ok(blocks)
+}
+
+fn linear_bytes(device: &Device, checkpoint: &Checkpoint, linear: &Linear) -> Result<u64> {
+    let size = element_bytes(device, checkpoint, &linear.weight)?;
+    let bias = if linear.bias.is_some() { 4 * linear.outputs as u64 } else { 0 };
+    Ok(linear.outputs as u64 * linear.inputs as u64 * size + bias)
 }
 
 /// Bytes of one weight on the device: the CPU computes with f32, the GPU unpacks what the file has.

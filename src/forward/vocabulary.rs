@@ -6,9 +6,6 @@ use crate::checkpoint::Checkpoint;
 use crate::device::{Activation, Device, Tensor, Weight};
 use crate::model::{Architecture, Head};
 
-/// Rows of the vocabulary in one tile.
-const TILE: usize = 8192;
-
 /// A next-token head: the last normalisation and the decoder's tiles, read one at a time.
 pub struct Decoder<'a> {
     device: &'a Device,
@@ -16,6 +13,11 @@ pub struct Decoder<'a> {
     weight: &'a str,
     vocabulary: usize,
     norm: Option<DeviceNorm>,
+}
+
+impl Decoder<'_> {
+    /// Rows of the vocabulary in one tile.
+    pub const TILE: usize = 8192;
 }
 
 impl<'a> Decoder<'a> {
@@ -55,13 +57,13 @@ impl<'a> Decoder<'a> {
 
     /// Number of tiles.
     pub fn tiles(&self) -> usize {
-        self.vocabulary.div_ceil(TILE)
+        self.vocabulary.div_ceil(Self::TILE)
     }
 
     /// First vocabulary row of a tile, and its weights.
     pub async fn tile(&self, index: usize) -> Result<(usize, Weight)> {
-        let first = index * TILE;
-        let rows: Vec<u32> = (first as u32..(first + TILE).min(self.vocabulary) as u32).collect();
+        let first = index * Self::TILE;
+        let rows: Vec<u32> = (first as u32..(first + Self::TILE).min(self.vocabulary) as u32).collect();
         Ok((first, self.device.upload_weight(&self.checkpoint.rows(self.weight, &rows).await?).await?))
     }
 

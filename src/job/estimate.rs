@@ -10,6 +10,7 @@ use crate::device::Device;
 use crate::evaluate::batch_tokens;
 use crate::model::{Architecture, Layer, Unit};
 use crate::recipe::{Method, Recipe};
+use crate::score::{Effort, Text};
 use crate::text::CalibrationUsed;
 use serde::Serialize;
 
@@ -36,6 +37,8 @@ pub(super) struct Task<'a> {
     pub(super) recipe: &'a Recipe,
     pub(super) needs: Needs,
     pub(super) aware: bool,
+    /// What the criterion runs.
+    pub(super) effort: Effort,
     /// Calibration tokens.
     pub(super) tokens: usize,
     /// Tokens of the longest calibration sequence.
@@ -55,7 +58,15 @@ impl<'a> Task<'a> {
         evaluation: &evaluation::Prepared,
     ) -> Self {
         let (tokens, length) = used.map_or((0, 0), |used| (used.tokens, used.longest));
-        Self { device, model, recipe, needs: order.needs, aware: order.aware, tokens, length, evaluated: evaluation.tokens() }
+        let text = Text { sequences: used.map_or(0, |used| used.sequences), tokens };
+        let effort = match &recipe.method {
+            Method::Structured(method) if order.needs.resident => method
+                .criterion()
+                .map_or_else(|_| Effort::default(), |criterion| criterion.effort(&model.architecture, &method.options, text)),
+            _ => Effort::default(),
+        };
+        let (needs, aware) = (order.needs, order.aware);
+        Self { device, model, recipe, needs, aware, effort, tokens, length, evaluated: evaluation.tokens() }
     }
 }
 
@@ -92,7 +103,7 @@ impl Task<'_> {
         let mut grams = 0;
         for layer in &architecture.layers {
             let weights = layer.linear_parameters(layer.units(Unit::Heads), layer.neurons) as f64 * self.weight_size();
-            let activations = 4.0 * batch as f64 * widest(layer, hidden) as f64;
+            let activations = 4.0 * batch as f64 * layer.widest(hidden) as f64;
             let sums: u64 = Unit::ALL.iter().map(|&unit| 2 * square(width(layer, unit))).sum();
             let collected = if self.needs.gram { sums as f64 } else { 0.0 };
             layer_bytes = layer_bytes.max(weights + activations);
@@ -112,6 +123,13 @@ impl Task<'_> {
             let states = (20.0 * self.tokens as f64 * hidden as f64).min(self.device.budget() as f64 / 4.0);
             working = working.max(rows * (8.0 * hidden as f64 + 8.0 * 1024.0) + states);
         }
+        if self.needs.resident {
+            let widest = architecture.layers.iter().map(|layer| layer.widest(hidden)).max().unwrap_or(0);
+            let vocabulary = if architecture.causal { (architecture.vocabulary * hidden) as f64 } else { 0.0 };
+            let weights = (architecture.linear_parameters() as f64 + vocabulary) * self.weight_size();
+            // One copy of the text beside the dense model's; more of them only where there is room.
+            working = working.max(weights + 8.0 * (self.effort.held * widest) as f64);
+        }
         // A tile of the vocabulary with the logits of a chunk of rows, for both models.
         let (rows, tokens) = (architecture.vocabulary.min(8192) as f64, self.evaluated.min(1024) as f64);
         let tile = if architecture.causal { rows * (8.0 * hidden as f64 + 16.0 * tokens) } else { 0.0 };
@@ -119,7 +137,8 @@ impl Task<'_> {
         let compared = (12.0 * self.evaluated as f64 * hidden as f64).min(self.device.budget() as f64 / 4.0);
         let evaluation = if self.evaluated > 0 { compared + tile.max(layer_bytes) } else { 0.0 };
         let idle = if matches!(self.device, Device::Gpu(_)) { IDLE } else { 0 };
-        let states = streams * self.tokens as u64 * hidden as u64 * 4;
+        let traced = if self.needs.resident { self.effort.held * architecture.layers.len() } else { 0 };
+        let states = (streams * self.tokens as u64).max(traced as u64) * hidden as u64 * 4;
         Memory { working: working as u64 + idle, states, grams, evaluation: evaluation as u64 + idle }
     }
 
@@ -165,6 +184,7 @@ impl Task<'_> {
         let student = 1.0 - self.ratio();
         Work {
             calibrate: self.tokens as f64 * (passes * forward + predicted * head) + gram,
+            score: self.effort.passed * forward,
             repair: solve,
             // Before; after, with the dense model beside it for the divergence.
             evaluate: self.evaluated as f64 * ((2.0 + student) * forward + 5.0 * head),
@@ -176,6 +196,7 @@ impl Task<'_> {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Work {
     calibrate: f64,
+    score: f64,
     repair: f64,
     evaluate: f64,
 }
@@ -236,7 +257,7 @@ impl Memory {
 impl Work {
     /// All of them.
     pub(super) fn total(&self) -> f64 {
-        self.calibrate + self.repair + self.evaluate
+        self.calibrate + self.score + self.repair + self.evaluate
     }
 }
 
@@ -248,7 +269,7 @@ impl Estimate {
         let speed = device.quick_gflops().await? * 1e9;
         // In f64 a solve runs at half the speed of f32 products, and its small blocks at half of that.
         let slow = if matches!(device, Device::Cpu(_)) { 4.0 } else { 1.0 };
-        let seconds = (work.calibrate + work.evaluate + slow * work.repair) / speed;
+        let seconds = (work.calibrate + work.score + work.evaluate + slow * work.repair) / speed;
         Ok(Self {
             device_bytes: (memory.working + kept.device).max(memory.evaluation),
             budget_bytes: device.budget(),
@@ -288,11 +309,4 @@ fn width(layer: &Layer, unit: Unit) -> usize {
 
 fn square(width: usize) -> u64 {
     width as u64 * width as u64 * 4
-}
-
-/// Values a token that a block holds at the same time, at most: around attention or around the FFN.
-fn widest(layer: &Layer, hidden: usize) -> usize {
-    let (queries, keys) = (layer.heads * layer.head_dim, layer.kv_heads * layer.head_dim);
-    let gates = if layer.ffn_gate.is_some() { 3 } else { 1 };
-    4 * hidden + (3 * queries + 3 * keys).max(gates * layer.neurons + hidden)
 }

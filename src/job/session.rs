@@ -44,6 +44,7 @@ struct Scored {
     options: crate::score::ScoreOptions,
     units: Vec<Unit>,
     affine: bool,
+    ratio: f64,
     scores: Vec<LayerScores>,
     seconds: f64,
 }
@@ -281,8 +282,9 @@ impl Session {
     /// Scores by the method's criterion, unless they are there; then it gives the time that they took.
     async fn score(&mut self, device: &Device, run: &Run, method: &Structured) -> Result<f64> {
         let same = |scored: &Scored| {
-            let same = scored.criterion == method.criterion && scored.options == method.options && scored.units == method.inside();
-            same && scored.affine == method.repair.affine
+            let asked = scored.criterion == method.criterion && scored.options == method.options && scored.units == method.inside();
+            // Which units are screened depends on where the cut will be.
+            asked && scored.affine == method.repair.affine && (method.options.screen == 1.0 || scored.ratio == method.ratio)
         };
         if let Some(scored) = self.scored.as_ref().filter(|scored| same(scored)) {
             return Ok(scored.seconds);
@@ -298,6 +300,7 @@ impl Session {
             options: method.options,
             units: method.inside(),
             affine: method.repair.affine,
+            ratio: method.ratio,
             scores,
             seconds: clock.elapsed().as_secs_f64(),
         });
@@ -315,6 +318,7 @@ impl Session {
             statistics: &self.statistics,
             store: &self.store,
             affine: method.repair.affine,
+            ratio: method.ratio,
             options: &method.options,
             seed: self.calibration_options.seed,
         }

@@ -135,6 +135,18 @@ impl Layer {
         }
     }
 
+    /// Values a token that a block holds at the same time, at most: around attention or around the FFN.
+    pub fn widest(&self, hidden: usize) -> usize {
+        let (queries, keys) = (self.heads * self.head_dim, self.kv_heads * self.head_dim);
+        let gates = if self.ffn_gate.is_some() { 3 } else { 1 };
+        4 * hidden + (3 * queries + 3 * keys).max(gates * self.neurons + hidden)
+    }
+
+    /// Columns of the widest matrix that a block computes.
+    pub fn widest_matrix(&self) -> usize {
+        (self.heads * self.head_dim).max(self.neurons).max(self.query.inputs)
+    }
+
     /// Parameters of the block's linear layers (weights and biases) with `heads` units of attention and `neurons` neurons left.
     pub fn linear_parameters(&self, heads: usize, neurons: usize) -> u64 {
         self.linear_parameters_at(self.query.inputs, heads, neurons)

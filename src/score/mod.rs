@@ -6,6 +6,7 @@ mod kcm;
 mod kprune;
 mod magnitude;
 mod obs;
+mod optin;
 mod options;
 mod osscar;
 mod random;
@@ -25,6 +26,7 @@ pub use whole::Whole;
 
 use crate::base::{Error, LocalFuture, Result};
 use crate::calibrate::Needs;
+use crate::model::Architecture;
 
 /// What a criterion says about the units of one consumer.
 #[derive(Debug, Clone, PartialEq)]
@@ -81,6 +83,24 @@ impl Scores {
     }
 }
 
+/// How much calibration text there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Text {
+    /// Sequences.
+    pub sequences: usize,
+    /// Tokens in all of them.
+    pub tokens: usize,
+}
+
+/// What a criterion runs itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Effort {
+    /// Tokens that pass through all blocks; a token that passes through half of them counts half.
+    pub passed: f64,
+    /// Tokens whose activations are on the device together, at least.
+    pub held: usize,
+}
+
 /// A criterion.
 pub trait Criterion: Sync {
     /// Name in recipes.
@@ -94,6 +114,10 @@ pub trait Criterion: Sync {
     /// Names of the [`ScoreOptions`] that it takes.
     fn options(&self) -> &'static [&'static str] {
         &[]
+    }
+    /// What it runs itself, beside the pass that collects what it needs, for this calibration text.
+    fn effort(&self, _architecture: &Architecture, _options: &ScoreOptions, _text: Text) -> Effort {
+        Effort::default()
     }
     /// Scores of the units of one consumer.
     fn score<'a>(&'a self, site: &'a Site<'a>) -> LocalFuture<'a, Result<Scores>>;
@@ -119,6 +143,7 @@ pub const CRITERIA: &[&dyn Criterion] = &[
     &kprune::KPrune,
     &magnitude::Magnitude,
     &obs::Obs,
+    &optin::Optin,
     &osscar::Osscar,
     &random::Random,
     &second_moment::SecondMoment,

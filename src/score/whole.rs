@@ -28,6 +28,8 @@ pub struct Whole<'a> {
     pub store: &'a Store,
     /// Whether the repair may change biases, where a consumer has one or can be given one.
     pub affine: bool,
+    /// Share that is to be removed; a criterion that is asked which units to look at closely may want to know.
+    pub ratio: f64,
     /// Options of the criterion.
     pub options: &'a ScoreOptions,
     /// Seed of whatever is drawn.

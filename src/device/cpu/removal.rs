@@ -11,14 +11,7 @@ const LEAST: f64 = 1e-10;
 
 impl Cpu {
     /// See [`crate::device::Device::without_units`].
-    pub async fn without_units(
-        &self,
-        base: &Tensor,
-        x: &Tensor,
-        directions: &Tensor,
-        units: &[u32],
-        unit_size: usize,
-    ) -> Result<Tensor> {
+    pub async fn without_units(&self, base: &Tensor, x: &Tensor, directions: &Tensor, units: &[u32], unit_size: usize) -> Result<Tensor> {
         x.expect("the input of the units", base.rows, directions.rows)?;
         directions.expect("the directions of the units", x.cols, base.cols)?;
         if units.iter().any(|&unit| (unit as usize + 1) * unit_size > x.cols) {

@@ -21,14 +21,7 @@ impl Gpu {
     }
 
     /// See [`crate::device::Device::without_units`].
-    pub async fn without_units(
-        &self,
-        base: &Tensor,
-        x: &Tensor,
-        directions: &Tensor,
-        units: &[u32],
-        unit_size: usize,
-    ) -> Result<Tensor> {
+    pub async fn without_units(&self, base: &Tensor, x: &Tensor, directions: &Tensor, units: &[u32], unit_size: usize) -> Result<Tensor> {
         x.expect("x of without_units", base.rows, directions.rows)?;
         directions.expect("directions of without_units", x.cols, base.cols)?;
         if unit_size == 0 {
@@ -49,14 +42,7 @@ impl Gpu {
                     self.part(&list, 0, units.len() as u64 * 4)?,
                     self.window(&out, span.clone())?,
                 ],
-                params: &[
-                    span.len() as u32,
-                    length as u32,
-                    span.start as u32,
-                    base.rows as u32,
-                    unit_size as u32,
-                    x.cols as u32,
-                ],
+                params: &[span.len() as u32, length as u32, span.start as u32, base.rows as u32, unit_size as u32, x.cols as u32],
                 groups: [length.div_ceil(GROUP), span.len()],
                 cost: row_cost * span.len() as f64,
             })
