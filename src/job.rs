@@ -85,6 +85,7 @@ pub async fn estimate(device: &Device, folder: &Folder, recipe: &Recipe, inputs:
         true => Some(calibration(device, &model, recipe, inputs, order.needs.labels).await?.1),
         false => None,
     };
+    order.check_length(&model, recipe, used.as_ref())?;
     Estimate::new(&estimate::Task::new(device, &model, recipe, &order, used.as_ref(), &evaluation), inputs, shelves).await
 }
 
@@ -95,22 +96,30 @@ fn check(recipe: &Recipe, model: &Model, given: Option<&Plan>) -> Result<()> {
             if nothing_to_remove(recipe, model, None) {
                 return Ok(());
             }
-            check_request(&model.architecture, &method.units, &recipe.output)?;
+            let allocation = method.allocation()?;
+            let uneven = allocation.uneven().then(|| allocation.name());
+            check_request(&model.architecture, &method.units, uneven, &recipe.output)?;
             if method.criterion()?.needs().gradients {
                 Loss::check(&model.architecture)?;
             }
-            cut(model, method, &recipe.output)?.check()
+            cut(model, method, &recipe.output, None)?.check()
         }
         (Method::Plan(_), Some(plan)) => check_plan(&model.architecture, plan, &recipe.output),
         (Method::Plan(_), None) => Ok(()),
     }
 }
 
-fn cut<'a>(model: &'a Model, method: &'a Structured, output: &OutputOptions) -> Result<Cut<'a>> {
+fn cut<'a>(model: &'a Model, method: &'a Structured, output: &OutputOptions, used: Option<&CalibrationUsed>) -> Result<Cut<'a>> {
     let heads_pad = output.pad && !model.architecture.stock_units.contains(&Unit::Heads);
-    let stock = output.kind == OutputKind::Stock && !heads_pad;
-    let (structures, allocation) = (&method.units, method.allocation()?);
-    Ok(Cut { architecture: &model.architecture, structures, allocation, ratio: method.ratio, stock })
+    Ok(Cut {
+        architecture: &model.architecture,
+        structures: &method.units,
+        allocation: method.allocation()?,
+        ratio: method.ratio,
+        floor: method.sharing.floor,
+        stock: output.kind == OutputKind::Stock && !heads_pad,
+        length: used.map(CalibrationUsed::mean_length),
+    })
 }
 
 /// A ratio of 0, or a plan that keeps all: everything is copied.

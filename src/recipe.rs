@@ -1,6 +1,6 @@
 //! What to do, as data: a versioned JSON document, composed of the options that the rooms own.
 
-use crate::allocate::{Allocation, allocation};
+use crate::allocate::{Allocation, AllocationOptions, Budget, allocation};
 use crate::base::{Error, Result};
 use crate::calibrate::Needs;
 use crate::export::OutputOptions;
@@ -48,8 +48,11 @@ pub struct Structured {
     pub criterion: String,
     /// Name of the allocation.
     pub allocation: String,
-    /// Share of the blocks' linear parameters to remove.
+    /// Share of the allocation's budget to remove.
     pub ratio: f64,
+    /// Options of the allocation.
+    #[serde(flatten, skip_deserializing)]
+    pub sharing: AllocationOptions,
     /// Options of the criterion.
     #[serde(flatten, skip_deserializing)]
     pub options: ScoreOptions,
@@ -65,6 +68,7 @@ impl Default for Structured {
             criterion: "flap".to_owned(),
             allocation: "uniform".to_owned(),
             ratio: 0.5,
+            sharing: AllocationOptions::default(),
             options: ScoreOptions::default(),
             repair: RepairRecipe::default(),
         }
@@ -181,7 +185,8 @@ impl Method {
             Some("structured") => {
                 let repair = taken(&mut fields, RepairRecipe::NAMES)?;
                 let options = taken(&mut fields, ScoreOptions::NAMES)?;
-                Ok(Self::Structured(Structured { repair, options, ..read(Value::Object(fields), "method")? }))
+                let sharing = taken(&mut fields, AllocationOptions::NAMES)?;
+                Ok(Self::Structured(Structured { repair, options, sharing, ..read(Value::Object(fields), "method")? }))
             }
             Some("plan") => {
                 let repair = taken(&mut fields, RepairRecipe::NAMES)?;
@@ -215,7 +220,7 @@ impl Method {
         }
         let Self::Structured(structured) = self else { return Ok(()) };
         structured.options.check(criterion(&structured.criterion)?)?;
-        allocation(&structured.allocation)?;
+        structured.sharing.check(allocation(&structured.allocation)?)?;
         if !(0.0..1.0).contains(&structured.ratio) {
             return Err(Error::recipe(format!("method.ratio is {}; it must be at least 0 and below 1.", structured.ratio)));
         }
@@ -225,6 +230,13 @@ impl Method {
         if units.is_empty() || units.len() != structured.units.len() {
             let names = Structure::ALL.map(Structure::name).join(", ");
             return Err(Error::recipe(format!("method.units must list at least one of {names}, each once.")));
+        }
+        if allocation(&structured.allocation)?.runs_model() && (units.contains(&Structure::Layers) || units.contains(&Structure::Hidden)) {
+            return Err(Error::recipe(format!(
+                "method.allocation \"{}\" runs the model with all of its layers and channels, so method.units cannot list layers or hidden; \
+                 remove those by a recipe of their own, or choose another allocation.",
+                structured.allocation
+            )));
         }
         if units.contains(&Structure::Layers) && units.contains(&Structure::Hidden) {
             return Err(Error::recipe(
@@ -264,6 +276,11 @@ impl Structured {
         criterion(&self.criterion)
     }
 
+    /// What the ratio is a share of.
+    pub fn budget(&self) -> Result<Budget> {
+        Ok(if self.inside().is_empty() { Budget::Linear } else { self.allocation()?.budget() })
+    }
+
     /// The allocation.
     pub fn allocation(&self) -> Result<&'static dyn Allocation> {
         allocation(&self.allocation)
@@ -278,7 +295,7 @@ pub fn needs(method: &Method) -> Result<Needs> {
     Ok(match structured.inside().is_empty() {
         // Nothing is left to repair.
         true => layers,
-        false => repair.union(layers).union(structured.criterion()?.needs()),
+        false => repair.union(layers).union(structured.criterion()?.needs()).union(structured.allocation()?.needs()),
     })
 }
 
@@ -331,6 +348,10 @@ mod tests {
         assert!(with(r#""ratio": 1.0"#).contains("method.ratio is 1"));
         assert!(with(r#""ratio": -0.1"#).contains("method.ratio"));
         assert!(with(r#""criterion": "best""#).contains("choose one of"));
+        assert!(with(r#""allocation": "fair""#).contains("choose one of uniform"));
+        assert!(with(r#""allocation": "sensitivity", "units": ["neurons", "layers"]"#).contains("cannot list layers"));
+        assert!(with(r#""floor": 0.2"#).contains("method.floor works with"));
+        assert!(with(r#""allocation": "global", "floor": 2"#).contains("method.floor is 2"));
         assert!(with(r#""units": ["head"]"#).contains("method.units"));
         assert!(with(r#""units": []"#).contains("method.units"));
         assert!(with(r#""units": ["layers", "layers"]"#).contains("heads, neurons, layers, hidden"));

@@ -9,8 +9,6 @@ use crate::model::{Architecture, Structure};
 pub(super) struct Depth {
     /// Their indices, ascending.
     pub(super) kept: Vec<usize>,
-    /// Parameters of those that go.
-    pub(super) removed: u64,
     /// Layers that another device might have decided otherwise.
     pub(super) close_calls: Vec<CloseCall>,
 }
@@ -50,7 +48,7 @@ pub(super) fn depth(architecture: &Architecture, influences: &[f64], ratio: f64,
     let close_calls = close_calls(&order, influences, count);
     let mut kept = order.split_off(count);
     kept.sort_unstable();
-    Ok(Depth { kept, removed: sums[count], close_calls })
+    Ok(Depth { kept, close_calls })
 }
 
 /// Linear parameters of each layer.

@@ -1,18 +1,34 @@
 //! Scores and a budget to a [`Plan`]. One file an allocation, one line in [`ALLOCATIONS`].
 
+mod costs;
 mod cut;
 mod depth;
+mod global;
+mod latency;
+mod options;
 mod plan;
+mod planning;
+mod search;
 mod select;
+mod sensitivity;
+mod split;
+#[cfg(test)]
+mod tests;
 mod uniform;
 
+pub use costs::Budget;
 pub use cut::{Cut, Importance};
+pub use latency::LatencyTable;
+pub use options::AllocationOptions;
 pub use plan::{LayerPlan, Plan, channels};
+pub use planning::{Allocated, Passes, Planning};
 pub use select::{CloseCall, STATISTIC_ERROR, select};
+pub use sensitivity::Probe;
 
-use crate::base::{Error, Result};
+use crate::base::{Error, LocalFuture, Result};
+use crate::calibrate::Needs;
 use crate::model::{Architecture, Unit};
-use crate::score::LayerScores;
+use costs::Costs;
 
 /// How far the realised ratio may lie from the one that was asked for.
 pub const TOLERANCE: f64 = 0.005;
@@ -23,10 +39,14 @@ pub struct Request<'a> {
     pub architecture: &'a Architecture,
     /// Units that may be removed.
     pub units: &'a [Unit],
-    /// Share of the blocks' linear parameters to remove.
+    /// Share of the allocation's [`Budget`] to remove.
     pub ratio: f64,
+    /// Share of a layer's units of each kind that stays at least; one unit always does.
+    pub floor: f64,
     /// Whether head counts must be such that a stock config can say them.
     pub stock: bool,
+    /// Mean tokens of a calibration sequence; absent where no text was read.
+    pub length: Option<f64>,
 }
 
 /// Units to keep in a layer: heads and neurons.
@@ -46,17 +66,39 @@ pub trait Allocation: Sync {
     fn title(&self) -> &'static str;
     /// One sentence: how it shares the budget out.
     fn summary(&self) -> &'static str;
-    /// Checks that the ratio can be reached, before any work.
+    /// What its ratio is a share of.
+    fn budget(&self) -> Budget {
+        Budget::Linear
+    }
+    /// Whether layers of the same widths may come out with different ones.
+    fn uneven(&self) -> bool {
+        true
+    }
+    /// Whether it runs the model, as it is, to decide; then whole layers and channels of the residual stream cannot go at the same
+    /// time.
+    fn runs_model(&self) -> bool {
+        false
+    }
+    /// What calibration must keep for it.
+    fn needs(&self) -> Needs {
+        Needs::default()
+    }
+    /// What it runs beside, over a calibration set of so many tokens.
+    fn passes(&self, _request: &Request<'_>, _tokens: usize) -> Passes {
+        Passes::default()
+    }
+    /// Checks that the ratio can be reached, before any work, as far as the request can tell.
     ///
     /// # Errors
     /// It cannot; the message gives the nearest ratios that can.
     fn check(&self, request: &Request<'_>) -> Result<()>;
     /// Units to keep, by layer.
-    fn plan(&self, request: &Request<'_>, scores: &[LayerScores]) -> Result<(Plan, Vec<CloseCall>)>;
+    fn plan<'a>(&'a self, planning: &'a Planning<'a>) -> LocalFuture<'a, Result<Allocated>>;
 }
 
 /// Every allocation.
-pub const ALLOCATIONS: &[&dyn Allocation] = &[&uniform::Uniform];
+pub const ALLOCATIONS: &[&dyn Allocation] =
+    &[&uniform::Uniform, &global::Global, &search::PARAMETERS, &search::FLOPS, &latency::Latency, &sensitivity::Sensitivity];
 
 /// The allocation of this name.
 ///

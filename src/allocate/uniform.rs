@@ -1,9 +1,8 @@
 //! Uniform: every layer keeps the same share of its heads, and its FFN takes up what whole heads round away.
 
-use super::{Allocation, CloseCall, LayerPlan, Plan, Request, TOLERANCE, Widths, select};
-use crate::base::{Error, Result};
+use super::{Allocated, Allocation, LayerPlan, Plan, Planning, Request, TOLERANCE, Widths, select};
+use crate::base::{Error, LocalFuture, Result};
 use crate::model::{Layer, Unit};
-use crate::score::LayerScores;
 
 pub(super) struct Uniform;
 
@@ -20,38 +19,37 @@ impl Allocation for Uniform {
         "Every layer loses the same share; FFN width takes up what whole heads round away."
     }
 
+    fn uneven(&self) -> bool {
+        false
+    }
+
     fn check(&self, request: &Request<'_>) -> Result<()> {
         let realised = realised(request, request.ratio);
         if (realised - request.ratio).abs() <= TOLERANCE {
             return Ok(());
         }
-        let (below, above) = nearest(request);
-        let nearest: Vec<String> = [below, above].into_iter().flatten().map(|ratio| format!("{ratio:.3}")).collect();
-        let units: Vec<&str> = request.units.iter().map(|unit| unit.name()).collect();
-        Err(Error::recipe(format!(
-            "A ratio of {} cannot be reached by removing {} alone; the nearest ratios that can are {}.",
-            request.ratio,
-            units.join(" and "),
-            nearest.join(" and ")
-        )))
+        Err(request.unreachable(nearest(request)))
     }
 
-    fn plan(&self, request: &Request<'_>, scores: &[LayerScores]) -> Result<(Plan, Vec<CloseCall>)> {
-        let mut plan = Plan::dense(request.architecture);
-        let mut close_calls = Vec::new();
-        for (index, (layer, scores)) in request.architecture.layers.iter().zip(scores).enumerate() {
-            let widths = widths(request, layer, request.ratio);
-            for (unit, keep) in [(Unit::Heads, widths.heads), (Unit::Neurons, widths.neurons)] {
-                if keep == layer.units(unit) {
-                    continue;
+    fn plan<'a>(&'a self, planning: &'a Planning<'a>) -> LocalFuture<'a, Result<Allocated>> {
+        Box::pin(async move {
+            let request = &planning.request;
+            let mut plan = Plan::dense(request.architecture);
+            let mut close_calls = Vec::new();
+            for (index, (layer, scores)) in request.architecture.layers.iter().zip(planning.scores).enumerate() {
+                let widths = widths(request, layer, request.ratio);
+                for (unit, keep) in [(Unit::Heads, widths.heads), (Unit::Neurons, widths.neurons)] {
+                    if keep == layer.units(unit) {
+                        continue;
+                    }
+                    let scores = scores[unit as usize].as_ref().ok_or_else(|| Error::internal("an allocation without scores"))?;
+                    let (kept, close) = select(scores, keep, index, unit);
+                    *LayerPlan::kept_mut(&mut plan.layers[index], unit) = kept;
+                    close_calls.extend(close);
                 }
-                let scores = scores[unit as usize].as_ref().ok_or_else(|| Error::internal("an allocation without scores"))?;
-                let (kept, close) = select(scores, keep, index, unit);
-                *LayerPlan::kept_mut(&mut plan.layers[index], unit) = kept;
-                close_calls.extend(close);
             }
-        }
-        Ok((plan, close_calls))
+            Ok(Allocated::new(plan, close_calls))
+        })
     }
 }
 
@@ -97,15 +95,15 @@ fn realised(request: &Request<'_>, ratio: f64) -> f64 {
 }
 
 /// The nearest realisable ratios below and above the one asked for, of those that realise themselves.
-fn nearest(request: &Request<'_>) -> (Option<f64>, Option<f64>) {
+fn nearest(request: &Request<'_>) -> [Option<f64>; 2] {
     let legal = (0..=1000)
         .map(|step| realised(request, f64::from(step) / 1000.0))
         .filter(|&ratio| (realised(request, ratio) - ratio).abs() <= TOLERANCE);
-    legal.fold((None, None), |(below, above): (Option<f64>, Option<f64>), ratio| {
+    legal.fold([None, None], |[below, above]: [Option<f64>; 2], ratio| {
         if ratio <= request.ratio {
-            (Some(below.map_or(ratio, |b| b.max(ratio))), above)
+            [Some(below.map_or(ratio, |b| b.max(ratio))), above]
         } else {
-            (below, Some(above.map_or(ratio, |a| a.min(ratio))))
+            [below, Some(above.map_or(ratio, |a| a.min(ratio)))]
         }
     })
 }

@@ -5,7 +5,7 @@ use super::{batch_tokens, last_states};
 use crate::base::{Error, Phase, Result, Run};
 use crate::checkpoint::Checkpoint;
 use crate::device::Device;
-use crate::forward::{HeadWeights, batches};
+use crate::forward::{HeadWeights, batches, divergence};
 use crate::model::Architecture;
 use crate::text::{LabelledSet, Tokenizer};
 use serde::Serialize;
@@ -94,18 +94,6 @@ pub fn compare(model: &Classified, reference: &Classified) -> Quality {
 
 fn largest(row: &[f32]) -> usize {
     row.iter().enumerate().fold(0, |best, (i, &v)| if v > row[best] { i } else { best })
-}
-
-/// KL(softmax p || softmax q), in f64.
-fn divergence(p: &[f32], q: &[f32]) -> f64 {
-    let (p, q) = (log_softmax(p), log_softmax(q));
-    p.iter().zip(&q).map(|(p, q)| p.exp() * (p - q)).sum::<f64>().max(0.0)
-}
-
-fn log_softmax(row: &[f32]) -> Vec<f64> {
-    let top = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let total: f64 = row.iter().map(|&v| f64::from(v - top).exp()).sum();
-    row.iter().map(|&v| f64::from(v - top) - total.ln()).collect()
 }
 
 #[cfg(test)]

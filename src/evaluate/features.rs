@@ -5,7 +5,7 @@ use super::{batch_tokens, last_states};
 use crate::base::{Phase, Result, Run};
 use crate::checkpoint::Checkpoint;
 use crate::device::Device;
-use crate::forward::{DeviceNorm, batches};
+use crate::forward::{DeviceNorm, batches, cosine};
 use crate::model::Architecture;
 use crate::text::Tokenizer;
 
@@ -54,10 +54,7 @@ impl Features {
     pub fn distance(&self, reference: &Self) -> f64 {
         let width = self.hidden.max(1);
         let pairs = self.states.chunks_exact(width).zip(reference.states.chunks_exact(width));
-        let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum::<f64>();
-        let (sum, count) = pairs.fold((0.0, 0.0), |(sum, count), (a, b)| {
-            (sum + dot(a, b) / (dot(a, a) * dot(b, b)).sqrt().max(f64::MIN_POSITIVE), count + 1.0)
-        });
+        let (sum, count) = pairs.fold((0.0, 0.0), |(sum, count), (a, b)| (sum + cosine(a, b), count + 1.0));
         if count > 0.0 { 1.0 - sum / count } else { 0.0 }
     }
 }

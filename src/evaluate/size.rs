@@ -2,7 +2,7 @@
 
 use crate::allocate::Plan;
 use crate::checkpoint::Checkpoint;
-use crate::model::{Architecture, Unit};
+use crate::model::Architecture;
 use serde::Serialize;
 
 /// How large a model is.
@@ -30,10 +30,10 @@ impl Size {
     }
 }
 
-/// Floating-point operations a token in the blocks: two a weight, and four a channel of context for each token that is seen.
+/// Floating-point operations a token in the blocks, in sequences of a mean length: two a weight, and those of attention.
 pub fn flops_per_token(architecture: &Architecture, plan: &Plan, mean_length: f64) -> f64 {
-    let seen = if architecture.causal { mean_length / 2.0 } else { mean_length };
-    let contexts: usize =
-        plan.layers.iter().zip(&architecture.layers).map(|(kept, layer)| kept.heads.len() * layer.unit_size(Unit::Heads)).sum();
-    2.0 * plan.linear_parameters(architecture) as f64 + 4.0 * seen * contexts as f64
+    let seen = architecture.seen(mean_length);
+    let layers = plan.layers.iter().zip(&architecture.layers);
+    let attention: f64 = layers.map(|(kept, layer)| layer.attention_flops(kept.heads.len(), seen)).sum();
+    2.0 * plan.linear_parameters(architecture) as f64 + attention
 }

@@ -14,8 +14,10 @@ pub struct Card {
     pub model: String,
     /// What was done, as one sentence or a few, such as the criterion, the allocation and the repair.
     pub method: String,
-    /// Share of the blocks' linear parameters that was to be removed, 0 to 1; missing where a plan was given.
+    /// Share that was to be removed, 0 to 1; missing where a plan was given.
     pub ratio_asked: Option<f64>,
+    /// Of what, such as "the blocks' floating-point operations"; empty where it is missing.
+    pub ratio_of: &'static str,
     /// Share of the blocks' linear parameters that was removed, 0 to 1.
     pub ratio_realised: f64,
     /// Parameters of the input; counted from its tensors where missing.
@@ -151,7 +153,11 @@ fn loading(out: &mut String, facts: &Facts<'_>) {
 
 fn made(out: &mut String, card: &Card, facts: &Facts<'_>) {
     line(out, "## How it was made\n");
-    let asked = card.ratio_asked.map(percent).unwrap_or_default();
+    let asked = match (card.ratio_asked, card.ratio_of) {
+        (Some(ratio), "") => percent(ratio),
+        (Some(ratio), of) => format!("{} of {of}", percent(ratio)),
+        (None, _) => String::new(),
+    };
     let seconds = card.seconds.map(|seconds| format!("{seconds:.1} s")).unwrap_or_default();
     let dtype = facts.options.dtype.fixed().map(|dtype| format!("all weights are {}", dtype.name())).unwrap_or_default();
     let rows = [

@@ -7,24 +7,30 @@ use crate::base::{Error, Result};
 use crate::model::{Architecture, Layer, Structure, Unit};
 
 /// Refuses what the output kind cannot express. `structures` are those that a recipe wants to remove; none where it removes
-/// nothing.
+/// nothing. `uneven` names the allocation where it gives layers widths of their own.
 ///
 /// # Errors
 /// A sentence that says what would work.
-pub fn check_request(architecture: &Architecture, structures: &[Structure], options: &OutputOptions) -> Result<()> {
+pub fn check_request(architecture: &Architecture, structures: &[Structure], uneven: Option<&str>, options: &OutputOptions) -> Result<()> {
     check_options(architecture, options)?;
-    if options.kind != OutputKind::Stock || options.pad {
+    if options.kind != OutputKind::Stock {
         return Ok(());
     }
-    let heads = structures.contains(&Structure::Heads);
-    if heads && !architecture.stock_units.contains(&Unit::Heads) {
+    let [heads, neurons] = [Structure::Heads, Structure::Neurons].map(|structure| structures.contains(&structure));
+    if heads && !architecture.stock_units.contains(&Unit::Heads) && !options.pad {
         return Err(Error::recipe(format!(
             "A stock {} config cannot say that a model has fewer heads, so output kind \"stock\" cannot remove them: remove neurons \
              only, or {OTHER_OUTPUT}.",
             architecture.family
         )));
     }
-    if !structures.contains(&Structure::Neurons) {
+    if let Some(allocation) = uneven {
+        check_even(architecture, [heads, neurons], allocation, options)?;
+    }
+    if options.pad {
+        return Ok(());
+    }
+    if !neurons {
         let counts = architecture.layers.iter().map(|layer| layer.neurons);
         check_neurons(architecture, counts.enumerate(), "The model has")?;
     }
@@ -33,6 +39,24 @@ pub fn check_request(architecture: &Architecture, structures: &[Structure], opti
     }
     let counts = architecture.layers.iter().map(|layer| layer.units(Unit::Heads));
     check_heads(architecture, counts.enumerate(), "The model has")
+}
+
+/// Refuses an allocation that gives layers widths of their own where a stock config has one for all of them.
+fn check_even(architecture: &Architecture, [heads, neurons]: [bool; 2], allocation: &str, options: &OutputOptions) -> Result<()> {
+    if heads && architecture.stock_units.contains(&Unit::Heads) {
+        return Err(Error::recipe(format!(
+            "The allocation \"{allocation}\" gives each layer a number of key/value heads of its own, and a stock config has one for all \
+             layers: choose allocation \"uniform\", or output kind \"sliced\", or remove neurons only."
+        )));
+    }
+    if neurons && !options.pad {
+        return Err(Error::recipe(format!(
+            "The allocation \"{allocation}\" gives each layer a number of neurons of its own, and a stock config has one {} for all layers: \
+             choose allocation \"uniform\", or output kind \"sliced\", or set \"pad\": true to fill narrower layers with zeros.",
+            architecture.width_fields.neurons
+        )));
+    }
+    Ok(())
 }
 
 /// Refuses a concrete plan that the output kind cannot express.

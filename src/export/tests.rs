@@ -4,6 +4,7 @@ use super::*;
 use crate::allocate::{LayerPlan, Plan, channels};
 use crate::base::Result;
 use crate::checkpoint::{Checkpoint, Data, Dtype, MemoryScratch, MemorySource, OutputFile, OutputTensor, encode, lay_out};
+use crate::fixture;
 use crate::forward::HostLayer;
 use crate::model::testing::{Opened, TinyBert, Top, folder_of, open};
 use crate::model::{LAYERS_FIELD, Structure};
@@ -233,7 +234,9 @@ fn a_sliced_output_is_pruned_again_and_can_become_stock() {
     let narrow = exported(&model, &uneven(&model), &sliced());
     assert!(narrow.folder.find("modeling_coppice.py").is_some());
     assert_eq!(narrow.config.get("auto_map").unwrap()["AutoModel"], "modeling_coppice.CoppiceBertModel");
-    assert!(check_request(&narrow.architecture, &[Structure::Neurons], &stock()).unwrap_err().to_string().contains("2 heads in layer 0"));
+    assert!(
+        check_request(&narrow.architecture, &[Structure::Neurons], None, &stock()).unwrap_err().to_string().contains("2 heads in layer 0")
+    );
     // Nothing more is removed; padding alone makes it stock.
     let wide = exported(&narrow, &Plan::dense(&narrow.architecture), &padded());
     assert_eq!(wide.config, model.config);
@@ -298,8 +301,8 @@ fn what_cannot_be_said_is_refused_with_what_would_work() {
         assert_eq!(message.matches('.').count() - message.matches(".json").count(), 1, "{message}");
     };
     let ways = ["neurons only", "output kind \"sliced\"", "\"pad\": true"];
-    says(check_request(architecture, &[Structure::Heads, Structure::Neurons], &stock()), &ways);
-    says(check_request(architecture, &[], &OutputOptions { pad: true, ..sliced() }), &["pad", "stock"]);
+    says(check_request(architecture, &[Structure::Heads, Structure::Neurons], None, &stock()), &ways);
+    says(check_request(architecture, &[], None, &OutputOptions { pad: true, ..sliced() }), &["pad", "stock"]);
     says(check_plan(architecture, &uneven(&model), &stock()), &["2 heads in layer 0", "fewer than 4", "sliced"]);
     let mut plan = uneven(&model);
     plan.layers[0].heads = vec![0, 1, 2, 3];
@@ -307,10 +310,25 @@ fn what_cannot_be_said_is_refused_with_what_would_work() {
     plan.layers.pop();
     says(check_plan(architecture, &plan, &sliced()), &["2 layers and the model 3"]);
     for options in [stock(), padded(), sliced()] {
-        check_request(architecture, &[Structure::Neurons], &options).unwrap();
+        check_request(architecture, &[Structure::Neurons], None, &options).unwrap();
         check_plan(architecture, &even(&model), &options).unwrap();
     }
-    check_request(architecture, &[Structure::Heads], &padded()).unwrap();
+    check_request(architecture, &[Structure::Heads], None, &padded()).unwrap();
+    const BOTH: [Structure; 2] = [Structure::Heads, Structure::Neurons];
+    // Widths of their own: neurons can be padded, and so can heads where the config cannot lower them.
+    let own = Some("global");
+    says(check_request(architecture, &BOTH, own, &stock()), &ways);
+    says(
+        check_request(architecture, &[Structure::Neurons], own, &stock()),
+        &["\"global\"", "intermediate_size", "\"uniform\"", "\"pad\": true"],
+    );
+    check_request(architecture, &BOTH, own, &padded()).unwrap();
+    check_request(architecture, &BOTH, own, &sliced()).unwrap();
+    let llama = open(folder_of(&fixture::files(fixture::shape("tiny-llama").unwrap()).unwrap())).architecture;
+    says(check_request(&llama, &[Structure::Heads], own, &padded()), &["\"global\"", "key/value heads", "\"uniform\"", "\"sliced\""]);
+    says(check_request(&llama, &[Structure::Neurons], own, &stock()), &["intermediate_size", "\"pad\": true"]);
+    check_request(&llama, &[Structure::Neurons], own, &padded()).unwrap();
+    check_request(&llama, &BOTH, own, &sliced()).unwrap();
     let error = serde_json::from_str::<OutputOptions>("{\"kind\":\"stock\",\"padd\":true}").unwrap_err();
     assert!(error.to_string().contains("padd"));
 }

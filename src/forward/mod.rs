@@ -1,6 +1,7 @@
 //! A transformer as operations on a device, one block at a time; statistics are taken between the steps of a block.
 
 mod ahead;
+mod answers;
 mod batch;
 mod block;
 mod cache;
@@ -12,6 +13,7 @@ mod resident;
 mod vocabulary;
 
 pub use ahead::{each_layer, each_layer_down};
+pub use answers::{Answers, cosine, divergence};
 pub use batch::{Batch, batches};
 pub use block::{Block, BlockGradient, DeviceLinear, DeviceNorm, SublayerGradient};
 pub use cache::Cache;

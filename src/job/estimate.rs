@@ -3,7 +3,8 @@
 mod host;
 
 use super::session::Order;
-use super::{Inputs, Model, evaluation};
+use super::{Inputs, Model, cut, evaluation};
+use crate::allocate::Passes;
 use crate::base::{Error, Result};
 use crate::calibrate::{Needs, Shelves, Tiers};
 use crate::device::Device;
@@ -39,6 +40,8 @@ pub(super) struct Task<'a> {
     pub(super) aware: bool,
     /// What the criterion runs.
     pub(super) effort: Effort,
+    /// What the allocation runs.
+    pub(super) allocation: Passes,
     /// Calibration tokens.
     pub(super) tokens: usize,
     /// Tokens of the longest calibration sequence.
@@ -65,8 +68,14 @@ impl<'a> Task<'a> {
                 .map_or_else(|_| Effort::default(), |criterion| criterion.effort(&model.architecture, &method.options, text)),
             _ => Effort::default(),
         };
+        let allocation = match &recipe.method {
+            Method::Structured(method) if method.ratio > 0.0 => {
+                cut(model, method, &recipe.output, used).map_or_else(|_| Passes::default(), |cut| cut.passes(tokens))
+            }
+            _ => Passes::default(),
+        };
         let (needs, aware) = (order.needs, order.aware);
-        Self { device, model, recipe, needs, aware, effort, tokens, length, evaluated: evaluation.tokens() }
+        Self { device, model, recipe, needs, aware, effort, allocation, tokens, length, evaluated: evaluation.tokens() }
     }
 }
 
@@ -85,9 +94,9 @@ impl Task<'_> {
 
     fn ratio(&self) -> f64 {
         match &self.recipe.method {
-            Method::Structured(method) => method.ratio,
-            // A given plan may keep nearly all of a layer.
-            Method::Plan(_) => 0.0,
+            Method::Structured(method) if method.allocation().is_ok_and(|allocation| !allocation.uneven()) => method.ratio,
+            // A layer may keep nearly all.
+            _ => 0.0,
         }
     }
 
@@ -99,6 +108,7 @@ impl Task<'_> {
         // Gradients are followed down from the inputs of every layer.
         let traced = if self.needs.gradients { architecture.layers.len() as u64 + 1 } else { 0 };
         let streams = traced.max(if self.aware { 2 } else { 1 });
+        let probes = self.allocation.kept > 0;
         let (mut working, mut layer_bytes) = (0.0f64, 0.0f64);
         let mut grams = 0;
         for layer in &architecture.layers {
@@ -115,6 +125,7 @@ impl Task<'_> {
                 // What the way up computes is held beside its gradients.
                 working = working.max(weights + 3.0 * activations);
             }
+            working = working.max(if probes { 2.0 * (weights + activations) } else { 0.0 });
             grams += if self.needs.gram { sums } else { 0 };
         }
         if self.needs.gradients && architecture.causal {
@@ -131,14 +142,16 @@ impl Task<'_> {
             working = working.max(weights + 8.0 * (self.effort.held * widest) as f64);
         }
         // A tile of the vocabulary with the logits of a chunk of rows, for both models.
-        let (rows, tokens) = (architecture.vocabulary.min(8192) as f64, self.evaluated.min(1024) as f64);
-        let tile = if architecture.causal { rows * (8.0 * hidden as f64 + 16.0 * tokens) } else { 0.0 };
+        let rows = architecture.vocabulary.min(8192) as f64;
+        let tile = |tokens: usize| if architecture.causal { rows * (8.0 * hidden as f64 + 16.0 * tokens.min(1024) as f64) } else { 0.0 };
         // Longer texts go through in groups.
         let compared = (12.0 * self.evaluated as f64 * hidden as f64).min(self.device.budget() as f64 / 4.0);
-        let evaluation = if self.evaluated > 0 { compared + tile.max(layer_bytes) } else { 0.0 };
+        let evaluation = if self.evaluated > 0 { compared + tile(self.evaluated).max(layer_bytes) } else { 0.0 };
+        working = working.max(if probes { tile(self.tokens) } else { 0.0 });
         let idle = if matches!(self.device, Device::Gpu(_)) { IDLE } else { 0 };
         let traced = if self.needs.resident { self.effort.held * architecture.layers.len() } else { 0 };
-        let states = (streams * self.tokens as u64).max(traced as u64) * hidden as u64 * 4;
+        let probed = self.allocation.kept.max(traced) as u64;
+        let states = (streams * self.tokens as u64).max(probed) * hidden as u64 * 4;
         Memory { working: working as u64 + idle, states, grams, evaluation: evaluation as u64 + idle }
     }
 
@@ -183,7 +196,10 @@ impl Task<'_> {
         let passes = f64::from(u8::from(self.needs.statistics)) + traced + if self.aware { 3.0 - 2.0 * self.ratio() } else { 0.0 };
         let student = 1.0 - self.ratio();
         Work {
-            calibrate: self.tokens as f64 * (passes * forward + predicted * head) + gram,
+            calibrate: self.tokens as f64 * (passes * forward + predicted * head)
+                + self.allocation.passed as f64 * forward
+                + self.allocation.answered as f64 * head
+                + gram,
             score: self.effort.passed * forward,
             repair: solve,
             // Before; after, with the dense model beside it for the divergence.

@@ -2,7 +2,7 @@
 
 use super::evaluation::Measure;
 use super::model::Model;
-use crate::allocate::{CloseCall, LayerPlan, Plan};
+use crate::allocate::{Budget, CloseCall, LatencyTable, LayerPlan, Plan, Probe};
 use crate::base::heap_bytes;
 use crate::calibrate::Tiers;
 use crate::device::{Device, DeviceInfo};
@@ -11,6 +11,7 @@ use crate::export::Card;
 use crate::model::{Layer, Unit};
 use crate::recipe::{Method, Recipe};
 use crate::reconstruct::Outcome;
+use crate::score::LayerScores;
 use crate::text::CalibrationUsed;
 use serde::Serialize;
 
@@ -46,6 +47,15 @@ pub struct Report {
     pub layers: Vec<LayerOutcome>,
     /// Units that another device might have decided otherwise.
     pub close_calls: Vec<CloseCall>,
+    /// Scores of the units, by layer, where a criterion gave them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scores: Option<Vec<UnitScores>>,
+    /// Times of the dense model's sublayers by width, where the allocation measured them. With the scores they reproduce the plan.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latency: Option<LatencyTable>,
+    /// What pruning one sublayer alone does, where the allocation probed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub probes: Option<Vec<Probe>>,
     /// Things a person should know.
     pub notes: Vec<String>,
     /// Wall time of each phase.
@@ -82,17 +92,41 @@ pub struct RanOn {
 /// Shares that are removed.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Ratios {
-    /// Asked for, of the blocks' linear parameters.
+    /// Asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub asked: Option<f64>,
+    /// Which of the shares below that is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked_of: Option<Budget>,
     /// Of the blocks' linear parameters.
     pub linear: f64,
     /// Of all parameters that the files hold.
     pub parameters: f64,
     /// Of floating-point operations a token in the blocks, at the calibration's mean length.
     pub flops: f64,
+    /// Of the blocks' time on this device, where the allocation measured it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latency: Option<f64>,
     /// Of the tensors' bytes.
     pub bytes: f64,
+}
+
+/// Scores of one layer's units; the larger, the more a unit matters. Absent where a kind was not to be removed.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct UnitScores {
+    /// Of heads.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub heads: Option<Vec<f64>>,
+    /// Of neurons.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub neurons: Option<Vec<f64>>,
+}
+
+impl UnitScores {
+    pub(super) fn by_layer(scores: &[LayerScores]) -> Vec<Self> {
+        let of = |layer: &LayerScores, unit: Unit| layer[unit as usize].as_ref().map(|scores| scores.values());
+        scores.iter().map(|layer| Self { heads: of(layer, Unit::Heads), neurons: of(layer, Unit::Neurons) }).collect()
+    }
 }
 
 /// Sizes before and after.
@@ -165,6 +199,11 @@ pub(super) struct Findings {
     pub(super) calibration: Option<CalibrationUsed>,
     pub(super) layers: Vec<LayerOutcome>,
     pub(super) close_calls: Vec<CloseCall>,
+    pub(super) scores: Option<Vec<UnitScores>>,
+    pub(super) latency: Option<LatencyTable>,
+    /// Share of the blocks' time that is removed.
+    pub(super) time: Option<f64>,
+    pub(super) probes: Option<Vec<Probe>>,
     pub(super) kept: Tiers,
     pub(super) quality_before: Option<Measure>,
     pub(super) quality_after: Option<Measure>,
@@ -173,12 +212,24 @@ pub(super) struct Findings {
 
 impl Report {
     pub(super) fn new(device: &Device, model: &Model, recipe: &Recipe, plan: &Plan, findings: Findings) -> Self {
-        let Findings { sizes: Sizes { before, after }, calibration, layers, close_calls, kept, quality_before, quality_after, seconds } =
-            findings;
+        let Findings {
+            sizes: Sizes { before, after },
+            calibration,
+            layers,
+            close_calls,
+            scores,
+            latency,
+            time,
+            probes,
+            kept,
+            quality_before,
+            quality_after,
+            seconds,
+        } = findings;
         let share = |before: f64, after: f64| if before > 0.0 { 1.0 - after / before } else { 0.0 };
-        let asked = match &recipe.method {
-            Method::Structured(method) => Some(method.ratio),
-            Method::Plan(_) => None,
+        let (asked, asked_of) = match &recipe.method {
+            Method::Structured(method) => (Some(method.ratio), method.budget().ok()),
+            Method::Plan(_) => (None, None),
         };
         let info = device.info();
         let ran_on = match device {
@@ -187,9 +238,11 @@ impl Report {
         };
         let ratio = Ratios {
             asked,
+            asked_of,
             linear: plan.ratio(&model.architecture),
             parameters: share(before.parameters as f64, after.parameters as f64),
             flops: share(before.flops_per_token, after.flops_per_token),
+            latency: time,
             bytes: share(before.bytes as f64, after.bytes as f64),
         };
         let mut notes = notes(recipe, &layers, &ratio);
@@ -210,6 +263,9 @@ impl Report {
             quality_after,
             layers,
             close_calls,
+            scores,
+            latency,
+            probes,
             notes,
             seconds,
             memory: MemoryUse { device: device.ledger().peak(), budget: device.budget(), kept, heap: heap_bytes() },
@@ -255,6 +311,7 @@ pub(super) fn card(report: &Report, name: &str) -> Card {
         model: name.to_owned(),
         method,
         ratio_asked: report.ratio.asked,
+        ratio_of: report.ratio.asked_of.map_or("", Budget::phrase),
         ratio_realised: report.ratio.linear,
         parameters_before: Some(report.before.parameters),
         parameters_after: Some(report.after.parameters),
@@ -290,6 +347,10 @@ impl std::fmt::Display for Report {
             self.after.bytes,
             self.before.bytes
         )?;
+        if let (Some(asked), Some(budget)) = (self.ratio.asked, self.ratio.asked_of.filter(|&budget| budget != Budget::Linear)) {
+            let removed = if budget == Budget::Flops { self.ratio.flops } else { self.ratio.latency.unwrap_or(0.0) };
+            writeln!(f, "That is {:.1} % of {}, of which {:.1} % were asked for.", percent(removed), budget.phrase(), percent(asked))?;
+        }
         for (when, quality) in [("Before", &self.quality_before), ("After", &self.quality_after)] {
             match quality {
                 Some(Measure::Classify(quality)) => {

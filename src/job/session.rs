@@ -2,11 +2,11 @@
 
 use super::evaluation::{self, Measured};
 use super::repair::SecondPass;
-use super::report::{Findings, Seconds, Sizes, card};
+use super::report::{Findings, Seconds, Sizes, UnitScores, card};
 use super::{
     Inputs, Model, Pruned, Report, Storage, calibration, check, cut, estimate, given_plan, leaves_repairs, nothing_to_remove, text_of,
 };
-use crate::allocate::{CloseCall, Importance, Plan};
+use crate::allocate::{Allocated, Budget, Importance, Plan};
 use crate::base::{Error, Instant, Phase, Result, Run};
 use crate::calibrate::{Calibration, Needs, Statistics, Store, dense_pass};
 use crate::checkpoint::{Checkpoint, Folder, Scratch, folder_of};
@@ -54,6 +54,8 @@ pub(super) struct Order {
     pub(super) given: Option<Plan>,
     pub(super) needs: Needs,
     pub(super) aware: bool,
+    /// Whether the budget is one that is counted, or measured, over the calibration text.
+    by_length: bool,
 }
 
 impl Order {
@@ -67,11 +69,26 @@ impl Order {
         let nothing = nothing_to_remove(recipe, model, given.as_ref());
         let needs = if nothing { Needs::default() } else { needs(&recipe.method)? };
         let aware = recipe.method.repair_recipe().error_aware && !nothing && leaves_repairs(recipe, model, given.as_ref());
-        Ok(Self { given, needs, aware })
+        let by_length = match &recipe.method {
+            Method::Structured(method) => !nothing && method.budget()? != Budget::Linear,
+            Method::Plan(_) => false,
+        };
+        Ok(Self { given, needs, aware, by_length })
     }
 
     pub(super) fn reads_text(&self) -> bool {
-        self.needs.any() || self.aware
+        self.needs.any() || self.aware || self.by_length
+    }
+
+    /// Checks what depends on the length of the sequences, once they are known.
+    ///
+    /// # Errors
+    /// The ratio cannot be reached.
+    pub(super) fn check_length(&self, model: &Model, recipe: &Recipe, used: Option<&CalibrationUsed>) -> Result<()> {
+        match &recipe.method {
+            Method::Structured(method) if self.by_length => cut(model, method, &recipe.output, used)?.check(),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -94,6 +111,7 @@ impl Session {
         let mut room = u64::MAX;
         for (order, recipe) in orders.iter().zip(recipes) {
             let used = calibration.as_ref().map(|(_, used)| used);
+            order.check_length(&model, recipe, used)?;
             let task = estimate::Task::new(device, &model, recipe, order, used, &evaluation);
             room = room.min(task.memory().place(super::free_budget(device), &storage.shelves)?.0);
         }
@@ -178,21 +196,28 @@ impl Session {
             self.before = self.evaluation.run(device, run, Phase::EvaluateDense, &self.model, None).await?.map(Rc::new);
             self.shared.evaluate_dense = clock.elapsed().as_secs_f64();
         }
+        let used = self.calibration.as_ref().map(|(_, used)| *used).filter(|_| order.reads_text());
+        order.check_length(&self.model, recipe, used.as_ref())?;
         self.collect(device, run, order.needs).await?;
         let mut seconds = self.shared;
 
         // The plan.
         let mut earlier_scores = 0.0;
         let clock = Instant::now();
-        let (plan, close_calls) = match (&recipe.method, order.given) {
-            (_, Some(plan)) => (plan, Vec::new()),
+        let (allocated, scores) = match (&recipe.method, order.given) {
+            (_, Some(plan)) => (Allocated::new(plan, Vec::new()), None),
+            (Method::Structured(method), None) if method.ratio == 0.0 => {
+                (Allocated::new(Plan::dense(&self.model.architecture), Vec::new()), None)
+            }
             (Method::Structured(method), None) => {
                 let earlier = self.score(device, run, method).await?;
                 earlier_scores = earlier;
-                self.decide(device, run, method, &recipe.output).await?
+                let allocated = self.decide(device, run, method, &recipe.output, used.as_ref()).await?;
+                (allocated, self.scored.as_ref().filter(|_| !method.inside().is_empty()).map(|scored| UnitScores::by_layer(&scored.scores)))
             }
             (Method::Plan(_), None) => return Err(Error::internal("a plan recipe without its plan")),
         };
+        let Allocated { plan, close_calls, latency, time, probes } = allocated;
         check_plan(&self.model.architecture, &plan, &recipe.output)?;
         seconds.score = earlier_scores + clock.elapsed().as_secs_f64();
 
@@ -240,8 +265,7 @@ impl Session {
         // What an earlier recipe collected counts too: this one would have had to.
         seconds.total = started.elapsed().as_secs_f64() + before_shared.evaluate_dense + before_shared.calibrate + earlier_scores;
 
-        let used = self.calibration.as_ref().map(|(_, used)| *used).filter(|_| order.needs.any() || order.aware);
-        let mean_length = used.map_or(0.0, |used: CalibrationUsed| used.tokens as f64 / used.sequences.max(1) as f64);
+        let mean_length = used.as_ref().map_or(0.0, CalibrationUsed::mean_length);
         let sizes = Sizes {
             before: Size::of(&model.checkpoint, &model.architecture, &Plan::dense(&model.architecture), mean_length),
             after: Size::of(&pruned, &model.architecture, &plan, mean_length),
@@ -251,6 +275,10 @@ impl Session {
             calibration: used,
             layers: outcomes,
             close_calls,
+            scores,
+            latency,
+            time,
+            probes,
             kept: self.store.peaks(),
             quality_before: self.before.as_deref().map(Measured::quality),
             quality_after: after,
@@ -265,18 +293,24 @@ impl Session {
         Ok(Pruned { files, plan, report })
     }
 
-    /// Scores and allocation.
-    async fn decide(&mut self, device: &Device, run: &Run, method: &Structured, output: &OutputOptions) -> Result<(Plan, Vec<CloseCall>)> {
-        if method.ratio == 0.0 {
-            return Ok((Plan::dense(&self.model.architecture), Vec::new()));
-        }
+    /// What the allocation and then the criterion make of the scores.
+    async fn decide(
+        &self,
+        device: &Device,
+        run: &Run,
+        method: &Structured,
+        output: &OutputOptions,
+        used: Option<&CalibrationUsed>,
+    ) -> Result<Allocated> {
+        let empty = Calibration::new(&[], 1);
+        let whole = self.whole(device, run, method, &empty);
         let scores = self.scored.as_ref().map_or(&[][..], |scored| &scored.scores);
         let importance = Importance { layers: &self.statistics.influences };
-        let (mut plan, close_calls) = cut(&self.model, method, output)?.plan(scores, importance)?;
+        let mut allocated = cut(&self.model, method, output, used)?.plan(&whole, scores, importance).await?;
         if method.criterion()?.refines(&method.options) {
-            self.refine(device, run, method, &mut plan).await?;
+            self.refine(device, run, method, &mut allocated.plan).await?;
         }
-        Ok((plan, close_calls))
+        Ok(allocated)
     }
 
     /// Scores by the method's criterion, unless they are there; then it gives the time that they took.
@@ -290,7 +324,7 @@ impl Session {
             return Ok(scored.seconds);
         }
         // What runs through the whole model has scores of its own.
-        if method.ratio == 0.0 || method.inside().is_empty() {
+        if method.inside().is_empty() {
             return Ok(0.0);
         }
         let clock = Instant::now();

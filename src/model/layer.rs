@@ -169,4 +169,10 @@ impl Layer {
             + into(&self.ffn_input, neurons)
             + out_of(&self.ffn_output, neurons)
     }
+
+    /// Floating-point operations a token of attention itself with `heads` units left, where a token sees `seen` tokens: four a
+    /// channel of context and token that is seen.
+    pub fn attention_flops(&self, heads: usize, seen: f64) -> f64 {
+        4.0 * seen * (heads * self.unit_size(Unit::Heads)) as f64
+    }
 }

@@ -202,6 +202,11 @@ impl Architecture {
         units == layer.units(Unit::Heads) || units > 0 && self.width_fields.heads.is_some_and(fits)
     }
 
+    /// Tokens that a token attends to, in the mean over a sequence of `length` tokens.
+    pub fn seen(&self, length: f64) -> f64 {
+        if self.causal { length / 2.0 } else { length }
+    }
+
     /// Parameters of the blocks' linear layers, which ratios refer to.
     pub fn linear_parameters(&self) -> u64 {
         self.layers.iter().map(|layer| layer.linear_parameters(layer.units(Unit::Heads), layer.neurons)).sum()

@@ -61,6 +61,13 @@ pub struct CalibrationUsed {
     pub longest: usize,
 }
 
+impl CalibrationUsed {
+    /// Mean tokens of a sequence.
+    pub fn mean_length(&self) -> f64 {
+        self.tokens as f64 / self.sequences.max(1) as f64
+    }
+}
+
 /// Token sequences to calibrate with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Calibration {
