@@ -39,6 +39,8 @@ impl Bench {
 
     pub(super) fn whole<'a>(&'a self, units: &'a [Unit], options: &'a ScoreOptions) -> Whole<'a> {
         Whole {
+            affine: true,
+            ratio: 0.5,
             device: &self.device,
             run: &self.run,
             checkpoint: &self.model.checkpoint,

@@ -197,6 +197,7 @@ fn scores(name: &str, affine: bool) -> Vec<[Scores; 2]> {
         statistics: &statistics,
         store: &store,
         affine,
+        ratio: 0.5,
         options: &options,
         seed: 5,
     };

@@ -51,6 +51,7 @@ fn with_whole<T>(
             false => Statistics::default(),
         };
         let whole = Whole {
+            affine: true,
             device,
             run,
             checkpoint,
