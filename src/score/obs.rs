@@ -1,7 +1,7 @@
 //! Optimal brain surgeon by whole units (Hassibi and Stork, 1993; OBSPA, 2403.18955): the squared output error per token that is left
 //! when one unit alone is removed and the others are refitted, tr(W_gᵀ ((A⁻¹)_gg)⁻¹ W_g) (methods reference, 0.2 and 0.6).
 
-use super::system::{System, channels};
+use super::system::{channels, system};
 use super::{Criterion, Scores, Site};
 use crate::base::algebra::Sweep;
 use crate::base::{LocalFuture, Pace, Result};
@@ -29,8 +29,7 @@ impl Criterion for Obs {
     fn score<'a>(&'a self, site: &'a Site<'a>) -> LocalFuture<'a, Result<Scores>> {
         Box::pin(async move {
             let mut pace = Pace::new(&site.run.cancel);
-            let (inverse, w) = System::of(site).await?.inverse(&mut pace).await?;
-            let sweep = Sweep::from_inverse(inverse, w)?;
+            let sweep = system(site, &mut pace).await?;
             Ok(Scores::Independent(costs(&sweep, site.units() as u32, site.unit_size, &mut pace).await?))
         })
     }

@@ -2,7 +2,7 @@
 //! refitted; then the inverse and the weights are brought up to date exactly. A last local search may swap units (`swaps`).
 
 use super::swaps::swapped;
-use super::system::{System, channels};
+use super::system::{channels, system};
 use super::{Criterion, Removal, ScoreOptions, Scores, Site};
 use crate::base::algebra::{Sweep, dot};
 use crate::base::{Error, LocalFuture, Pace, Result};
@@ -40,8 +40,7 @@ impl Criterion for Osscar {
     fn score<'a>(&'a self, site: &'a Site<'a>) -> LocalFuture<'a, Result<Scores>> {
         Box::pin(async move {
             let mut pace = Pace::new(&site.run.cancel);
-            let (inverse, w) = System::of(site).await?.inverse(&mut pace).await?;
-            let sweep = Sweep::from_inverse(inverse, w)?;
+            let sweep = system(site, &mut pace).await?;
             Ok(Scores::Curve(curve(sweep, site.unit_size, ONE_BY_ONE, &mut pace).await?))
         })
     }
@@ -49,7 +48,7 @@ impl Criterion for Osscar {
     fn refine<'a>(&'a self, site: &'a Site<'a>, kept: Vec<u32>) -> LocalFuture<'a, Result<Vec<u32>>> {
         Box::pin(async move {
             let mut pace = Pace::new(&site.run.cancel);
-            swapped(System::of(site).await?, site.unit_size, kept, site.options.swaps, &mut pace).await
+            swapped(system(site, &mut pace).await?, site.unit_size, kept, site.options.swaps, &mut pace).await
         })
     }
 

@@ -8,6 +8,9 @@ use crate::device::Device;
 use crate::forward::HostLayer;
 use crate::model::Unit;
 
+/// Rows of a Gram matrix that are read at once.
+const GRAM_ROWS: usize = 256;
+
 /// A consumer (attention output or second FFN matrix) of `channels` channels, `unit_size` of them a unit.
 pub struct Site<'a> {
     /// Where statistics lie.
@@ -62,17 +65,18 @@ impl Site<'_> {
     /// It was not collected, which is a defect: the criterion did not ask for it.
     pub async fn gram(&self) -> Result<Vec<f64>> {
         let statistics = self.statistics.ok_or_else(|| Error::internal("a criterion without statistics"))?;
-        let mut sum: Option<Vec<f64>> = None;
+        let mut sum = Vec::new();
         for moments in [&statistics.fit, &statistics.held_out] {
             let Some(gram) = moments.gram(self.device, self.store).await? else { continue };
-            let values = self.device.read(&gram).await?;
-            let wide = values.iter().copied().map(f64::from);
-            match &mut sum {
-                Some(sum) => sum.iter_mut().zip(wide).for_each(|(a, b)| *a += b),
-                None => sum = Some(wide.collect()),
+            let side = gram.rows();
+            sum.resize(side * side, 0.0);
+            // By rows: it is large, and in f64 twice as large.
+            for first in (0..side).step_by(GRAM_ROWS) {
+                let values = self.device.read_rows(&gram, first..side.min(first + GRAM_ROWS)).await?;
+                sum[first * side..].iter_mut().zip(values).for_each(|(sum, value)| *sum += f64::from(value));
             }
         }
-        sum.ok_or_else(|| Error::internal("a criterion without its Gram matrix"))
+        if sum.is_empty() { Err(Error::internal("a criterion without its Gram matrix")) } else { Ok(sum) }
     }
 
     /// Squared L2 norm of the consumer's outgoing weights of each channel, [channels].

@@ -6,7 +6,7 @@
 //! |v_g|² - tr((S_q + bᵀb)⁻¹ (R_q + bᵀv_g)(R_q + bᵀv_g)ᵀ). Units of one channel take
 //! one product of [kept, d] and [d, removed] for all pairs.
 
-use super::system::{System, channels};
+use super::system::channels;
 use crate::base::algebra::{Dense, Part, Sweep, dot};
 use crate::base::{Error, Pace, Result};
 
@@ -21,15 +21,14 @@ struct Swap {
     change: f64,
 }
 
-/// Units to keep instead of `kept` (ascending), as many, after at most `swaps` swaps; ascending.
-pub(super) async fn swapped(system: System, size: usize, mut kept: Vec<u32>, swaps: usize, pace: &mut Pace<'_>) -> Result<Vec<u32>> {
-    let (inverse, w) = system.inverse(pace).await?;
-    let units = (w.rows / size.max(1)) as u32;
+/// Units to keep instead of `kept` (ascending), as many, after at most `swaps` swaps; ascending. `sweep` has everything swept.
+pub(super) async fn swapped(mut sweep: Sweep, size: usize, mut kept: Vec<u32>, swaps: usize, pace: &mut Pace<'_>) -> Result<Vec<u32>> {
+    let units = (sweep.channels() / size.max(1)) as u32;
     let mut removed: Vec<u32> = (0..units).filter(|unit| kept.binary_search(unit).is_err()).collect();
     if kept.is_empty() || removed.is_empty() {
         return Ok(kept);
     }
-    let mut sweep = Sweep::from_inverse(inverse, w.clone())?;
+    let w = sweep.right().clone();
     pivot(&mut sweep, &spread(&removed, size), pace).await?;
     for _ in 0..swaps {
         let error: f64 = spread(&removed, size).into_iter().map(|i| dot(sweep.right().row(i), w.row(i))).sum();

@@ -1,7 +1,8 @@
-//! The damped second moments of a consumer's inputs in f64, from which removing and refitting follow (methods reference, section 0).
+//! Second moments of a consumer's inputs in f64, damped and inverted, from which removing and refitting follow (methods reference,
+//! section 0).
 
 use super::Site;
-use crate::base::algebra::{Dense, spd_inverse};
+use crate::base::algebra::{Dense, Sweep, spd_inverse};
 use crate::base::{Error, Pace, Result};
 
 /// Damping, as a multiple of the mean diagonal: OSSCAR's.
@@ -10,61 +11,46 @@ const DAMPING: f64 = 1e-2;
 /// A matrix that is not positive definite in the precision of the statistics gets ten times the damping, this many times.
 const RETRIES: usize = 3;
 
-/// A = C + lambda I per token, [n, n], and the consumer's weights W, [n, d]. C is the covariance of the inputs where the consumer has a
-/// bias that can take up their means, and their raw second moment where it has none.
+/// The system A = C + lambda I, [n, n], of a consumer with weights W, [n, d], where all channels are kept. C is the covariance of the
+/// inputs where a bias can take up their means, and their raw second moment where none can, per token.
 ///
-/// With it tr((W - V)ᵀ A (W - V)), for weights V whose rows are zero outside of the kept channels, is the squared error of the
-/// outputs per token plus lambda |W - V|², the objective of the repairs (reference, 0.4).
-pub(super) struct System {
-    pub(super) a: Dense,
-    pub(super) w: Dense,
+/// For weights V whose rows are zero outside of the kept channels, tr((W - V)ᵀ A (W - V)) is the squared error of the outputs per token
+/// plus lambda |W - V|²: what the repairs minimise (reference, 0.4).
+///
+/// # Errors
+/// The Gram matrix was not collected, which is a defect; it cannot be inverted; the device fails; or the run was cancelled.
+pub(super) async fn system(site: &Site<'_>, pace: &mut Pace<'_>) -> Result<Sweep> {
+    let mut damping = DAMPING;
+    for _ in 0..=RETRIES {
+        if let Some(inverse) = spd_inverse(moments(site, damping, pace).await?, pace).await? {
+            let matrix = site.consumer();
+            let weights = matrix.to_f32_inputs_major()?.into_iter().map(f64::from).collect();
+            return Sweep::from_inverse(inverse, Dense::new(matrix.inputs(), matrix.outputs(), weights)?);
+        }
+        damping *= 10.0;
+    }
+    Err(Error::input(format!(
+        "The second moments of what the {} of layer {} compute cannot be inverted, however much they are damped; choose another criterion, such as \"flap\".",
+        site.unit.name(),
+        site.layer
+    )))
 }
 
-impl System {
-    /// The system of a consumer.
-    ///
-    /// # Errors
-    /// The Gram matrix was not collected, which is a defect, or the device fails.
-    pub(super) async fn of(site: &Site<'_>) -> Result<Self> {
-        let (sums, matrix) = (site.sums()?, site.consumer());
-        let w = matrix.to_f32_inputs_major()?.into_iter().map(f64::from).collect();
-        let means: Vec<f64> = sums.sums.iter().map(|sum| if site.affine { sum / sums.count.max(1.0) } else { 0.0 }).collect();
-        let n = means.len();
-        let mut a = Dense::new(n, n, site.gram().await?)?;
-        let mut pace = Pace::new(&site.run.cancel);
-        for i in 0..n {
-            pace.step().await?;
-            let mean = means[i];
-            a.row_mut(i).iter_mut().zip(&means).for_each(|(v, other)| *v = *v / sums.count.max(1.0) - mean * other);
-        }
-        let mean = (0..n).map(|i| a.at(i, i)).sum::<f64>() / n.max(1) as f64;
-        let mut system = Self { a, w: Dense::new(n, matrix.outputs(), w)? };
-        // Where all inputs are constant, any damping will do.
-        system.damp(if mean > 0.0 { DAMPING * mean } else { 1.0 });
-        Ok(system)
+/// C + damping * mean(diag C) I.
+async fn moments(site: &Site<'_>, damping: f64, pace: &mut Pace<'_>) -> Result<Dense> {
+    let sums = site.sums()?;
+    let (n, count) = (sums.sums.len(), sums.count.max(1.0));
+    let means: Vec<f64> = sums.sums.iter().map(|sum| if site.affine { sum / count } else { 0.0 }).collect();
+    let mut a = Dense::new(n, n, site.gram().await?)?;
+    for (i, mean) in means.iter().enumerate() {
+        pace.step().await?;
+        a.row_mut(i).iter_mut().zip(&means).for_each(|(v, other)| *v = *v / count - mean * other);
     }
-
-    fn damp(&mut self, damping: f64) {
-        (0..self.a.rows).for_each(|i| self.a.row_mut(i)[i] += damping);
-    }
-
-    /// A⁻¹ and W.
-    ///
-    /// # Errors
-    /// The statistics are so far from positive definite that no damping helps, or the run was cancelled.
-    pub(super) async fn inverse(mut self, pace: &mut Pace<'_>) -> Result<(Dense, Dense)> {
-        let mut damping = (0..self.a.rows).map(|i| self.a.at(i, i)).sum::<f64>() / self.a.rows.max(1) as f64 * DAMPING;
-        for _ in 0..=RETRIES {
-            if let Some(inverse) = spd_inverse(self.a.clone(), pace).await? {
-                return Ok((inverse, self.w));
-            }
-            damping *= 10.0;
-            self.damp(damping);
-        }
-        Err(Error::input(
-            "The second moments of a layer's inputs are not positive definite, however much they are damped; the model's activations overflow, so take another criterion, such as \"flap\".",
-        ))
-    }
+    let mean = (0..n).map(|i| a.at(i, i)).sum::<f64>() / n.max(1) as f64;
+    // Where all inputs are constant, any damping will do.
+    let damping = damping * if mean > 0.0 { mean } else { 1.0 };
+    (0..n).for_each(|i| a.row_mut(i)[i] += damping);
+    Ok(a)
 }
 
 /// The channels of a unit.

@@ -1,6 +1,6 @@
 //! Removal costs against errors that are computed apart, and every criterion on a small model.
 
-use super::system::{System, channels};
+use super::system::channels;
 use super::{Removal, ScoreOptions, Scores, Whole, criterion, obs, osscar, swaps};
 use crate::base::algebra::{Dense, Sweep, spd_inverse};
 use crate::base::{CancelToken, Pace, Random, Run};
@@ -12,6 +12,12 @@ use crate::model::Unit;
 use crate::model::testing::{TinyBert, open};
 use pollster::block_on;
 use proptest::prelude::*;
+
+/// Damped second moments of a consumer's inputs, and its weights.
+struct System {
+    a: Dense,
+    w: Dense,
+}
 
 /// A system of correlated inputs of different sizes.
 fn system(n: usize, d: usize, seed: u64) -> System {
@@ -59,8 +65,7 @@ impl System {
     }
 
     fn swapped(&self, size: usize, kept: &[u32], swaps: usize) -> Vec<u32> {
-        let copy = System { a: self.a.clone(), w: self.w.clone() };
-        paced(async |pace| swaps::swapped(copy, size, kept.to_vec(), swaps, pace).await)
+        paced(async |pace| swaps::swapped(self.sweep(), size, kept.to_vec(), swaps, pace).await)
     }
 }
 

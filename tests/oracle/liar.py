@@ -33,6 +33,7 @@ import sys
 import reference  # before NumPy: it sets the threads
 
 import blocks
+import criteria
 import numpy as np
 import torch
 
@@ -161,20 +162,24 @@ def moments(dense, number, unit, kept, teacher, student, options):
     return sums
 
 
+def site(dense, number, unit, teacher):
+    """A consumer of the dense model with its inputs, as criteria have it."""
+    producers = tuple(dense.tensors[dense.name(number, part) + ".weight"].double().numpy() for part in dense.producers(unit))
+    return criteria.Site(
+        dense.matrix(number, unit)[0],
+        dense.family.size(unit),
+        np.concatenate([x for x, _ in teacher]),
+        producers,
+        affine=dense.family.affine,
+        number=2 * number + UNITS.index(unit),
+    )
+
+
 def scores(dense, number, unit, criterion, teacher):
     """One score a unit, from the dense model."""
-    W, _ = dense.matrix(number, unit)
-    total = dense.total(unit)
-    if criterion == "flap":  # E ||w_j||^2 (x_j - mu_j)^2: the squared output error once the bias is repaired
-        x = np.concatenate([x for x, _ in teacher])
-        return ((W**2).sum(1) * x.var(0)).reshape(total, -1).sum(1)
-    if criterion == "second_moment":  # E ||w_j||^2 x_j^2: what truncation leaves
-        x = np.concatenate([x for x, _ in teacher])
-        return ((W**2).sum(1) * (x**2).mean(0)).reshape(total, -1).sum(1)
-    if criterion == "magnitude":  # squared L2 norm of all that is removed with the unit
-        weights = [W, *(dense.tensors[dense.name(number, part) + ".weight"].double().numpy() for part in dense.producers(unit))]
-        return sum((weight**2).reshape(total, -1).sum(1) for weight in weights)
-    raise SystemExit(f"no oracle for the criterion {criterion}")
+    if criterion not in criteria.SCORES:
+        raise SystemExit(f"no oracle for the criterion {criterion}")
+    return criteria.SCORES[criterion](site(dense, number, unit, teacher))
 
 
 def check_choice(dense, number, unit, kept, criterion, teacher):
@@ -351,7 +356,7 @@ def main():
     parser.add_argument("--repair", choices=["none", "bias", "mask_tuning", "liar"])
     parser.add_argument("--error-aware", action=argparse.BooleanOptionalAction)
     parser.add_argument("--ridge", type=float)
-    parser.add_argument("--criterion", choices=["flap", "magnitude", "second_moment", "none"], help="check the plan's choice against it")
+    parser.add_argument("--criterion", choices=[*criteria.SCORES, "none"], help="check the plan's choice against it")
     parser.add_argument("--tolerance", type=float, default=TOLERANCE)
     parser.add_argument("--self-test", action="store_true", help="check that broken exports are found")
     arguments = parser.parse_args()

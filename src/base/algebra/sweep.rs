@@ -124,11 +124,19 @@ impl Sweep {
         Ok(true)
     }
 
-    /// Forgets all channels but these, which keep their order: they must not be asked to interpolate the others again.
+    /// Forgets all channels but these, ascending, in place. Those that are in K must not be asked to interpolate the others again.
     pub fn retain(&mut self, channels: &[usize]) {
-        let values = self.block(channels, channels).values;
-        self.a = Dense { rows: channels.len(), cols: channels.len(), values };
-        self.y = self.y.select_rows(channels);
+        let (n, d, kept) = (self.a.rows, self.y.cols, channels.len());
+        for (to, &from) in channels.iter().enumerate() {
+            // Never ahead of where it comes from.
+            for (col, &channel) in channels[..=to].iter().enumerate() {
+                self.a.values[to * kept + col] = self.a.values[from * n + channel];
+            }
+            self.y.values.copy_within(from * d..(from + 1) * d, to * d);
+        }
+        self.a.values.truncate(kept * kept);
+        self.y.values.truncate(kept * d);
+        (self.a.rows, self.a.cols, self.y.rows) = (kept, kept, kept);
         self.swept = channels.iter().map(|&channel| self.swept[channel]).collect();
     }
 
