@@ -205,7 +205,8 @@ def main():
     print(f"{len(rows)} rows in {time.monotonic() - began:.0f} s.", file=sys.stderr)
     done = next((row for row in rows if row["device"]), None)
     if done:
-        print(f"{args.seeds} seeds, mean ± standard error; ridge {args.ridge}. Device: {done['device']} ({done['backend']}), {args.jobs} sweeps side by side.")
+        print(f"{args.seeds} seeds, mean ± standard error; ridge {args.ridge}. Device: {done['device']} ({done['backend']}), {args.jobs} sweeps side by side. "
+              "Seconds of calibration are of one pass that collects what all recipes of a sweep need.")
     for model in all_models:
         mine = [row for row in rows if row["of"] == model.name]
         dense = next((row for row in mine if not row["error"]), None)

@@ -190,7 +190,7 @@ impl Session {
         let started = Instant::now();
         device.ledger().restart();
         let order = Order::new(&self.model, recipe, plan)?;
-        let before_shared = self.shared;
+        let mut before_shared = self.shared;
         if self.before.is_none() {
             let clock = Instant::now();
             self.before = self.evaluation.run(device, run, Phase::EvaluateDense, &self.model, None).await?.map(Rc::new);
@@ -200,6 +200,10 @@ impl Session {
         order.check_length(&self.model, recipe, used.as_ref())?;
         self.collect(device, run, order.needs).await?;
         let mut seconds = self.shared;
+        if !order.needs.any() {
+            seconds.calibrate = 0.0;
+            before_shared.calibrate = 0.0;
+        }
 
         // The plan.
         let mut earlier_scores = 0.0;

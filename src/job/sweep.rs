@@ -4,6 +4,8 @@
 mod key;
 mod recipes;
 mod row;
+#[cfg(test)]
+mod tests;
 
 pub use recipes::{Named, recipes};
 pub use row::Row;
