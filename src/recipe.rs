@@ -1,5 +1,9 @@
 //! What to do, as data: a versioned JSON document, composed of the options that the rooms own.
 
+mod recommended;
+
+pub use recommended::{Recommended, recommended};
+
 use crate::allocate::{Allocation, AllocationOptions, Budget, allocation};
 use crate::base::{Error, Result};
 use crate::calibrate::Needs;

@@ -303,8 +303,9 @@ fn describe(inspection: &Inspection) -> String {
         _ => "of different widths".to_owned(),
     };
     let dtypes: Vec<&str> = inspection.dtypes.keys().copied().collect();
+    let recommended = &inspection.recommended;
     format!(
-        "{} ({}), {} layers, {units}\nhidden {}, vocabulary {}, positions {}\n{} parameters ({} in the blocks' linear layers), {} bytes, {}\nA stock config can have fewer {}.",
+        "{} ({}), {} layers, {units}\nhidden {}, vocabulary {}, positions {}\n{} parameters ({} in the blocks' linear layers), {} bytes, {}\nA stock config can have fewer {}.\nTo try first: criterion {}, reconstruction {}{}, {} calibration sequences of {} tokens.",
         inspection.class,
         inspection.family,
         inspection.layers.len(),
@@ -316,6 +317,11 @@ fn describe(inspection: &Inspection) -> String {
         inspection.bytes,
         dtypes.join(", "),
         inspection.stock_units.join(", "),
+        recommended.method.criterion,
+        recommended.method.repair.reconstruction,
+        if recommended.method.repair.error_aware { ", error-aware" } else { "" },
+        recommended.sequences,
+        recommended.length,
     )
 }
 

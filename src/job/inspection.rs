@@ -4,6 +4,7 @@ use super::Model;
 use crate::base::Result;
 use crate::checkpoint::Folder;
 use crate::model::{Head, Unit};
+use crate::recipe::{Recommended, recommended};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -40,6 +41,8 @@ pub struct Inspection {
     pub stock_units: Vec<&'static str>,
     /// Whether there is a tokenizer that Coppice reads.
     pub tokenizer: bool,
+    /// What to try first.
+    pub recommended: Recommended,
 }
 
 /// Units of a layer.
@@ -81,5 +84,6 @@ pub async fn inspect(folder: &Folder) -> Result<Inspection> {
         dtypes,
         stock_units: architecture.stock_units.iter().copied().map(Unit::name).collect(),
         tokenizer: crate::text::Tokenizer::is_in(folder),
+        recommended: recommended(architecture),
     })
 }

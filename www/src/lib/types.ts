@@ -70,6 +70,8 @@ export interface Inspection {
   stock_units: string[];
   /** Whether there is a tokenizer that Coppice reads. */
   tokenizer: boolean;
+  /** What to try first on this model. */
+  recommended?: { method: Omit<StructuredMethod, 'kind'>; sequences: number; length: number };
 }
 
 /** How the kept weights are repaired. */

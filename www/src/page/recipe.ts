@@ -1,4 +1,4 @@
-import type { Catalog, Choice, Inspection, Recipe } from '../lib/coppice.ts';
+import type { Catalog, Choice, Inspection, Recipe, StructuredMethod } from '../lib/coppice.ts';
 import { byId, h, inputById } from './dom.ts';
 import { isDecoder, SET, sharesKeys } from './kind.ts';
 
@@ -64,6 +64,7 @@ export class RecipeStep {
       const set = SET[decoder ? 'decoder' : 'encoder'];
       [sequences.value, length.value] = [String(set.sequences), String(set.length)];
     }
+    if (inspection.recommended && inspection !== this.#inspection) this.#recommend(inspection.recommended.method);
     if (length.valueAsNumber > inspection.positions) length.value = String(inspection.positions);
     this.#inspection = inspection;
     byId('heads-name').textContent = sharesKeys(inspection) ? 'Key/value heads, with their queries' : 'Attention heads';
@@ -71,6 +72,15 @@ export class RecipeStep {
       ? 'So many stretches of so many tokens are drawn from the text.'
       : 'At most so many are drawn from the text, and longer ones are cut.';
     this.update();
+  }
+
+  /** Chooses what did best on models of this kind; what goes, and how much, stays as it is. */
+  #recommend({ criterion, allocation, reconstruction, error_aware }: Omit<StructuredMethod, 'kind'>): void {
+    for (const [name, value] of Object.entries({ criterion, allocation, reconstruction })) {
+      const select = this.#select(name);
+      if ([...select.options].some((option) => option.value === value)) select.value = value;
+    }
+    this.#input('error_aware').checked = error_aware;
   }
 
   /** The recipe as the form stands; an error names the field that is wrong. */
