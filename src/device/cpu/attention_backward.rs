@@ -1,10 +1,12 @@
 //! Gradients of attention over packed sequences.
 
 use super::attention::causal_mask;
+use super::elements::{binary, of_rows, scaled, unary};
 use super::{Cpu, SLICE_FLOPS};
 use crate::base::Result;
 use crate::device::{AttentionShape, Segments, Tensor};
 use candle_core::Tensor as Candle;
+use candle_core::op::{Add, Div, Exp, Mul, Sub};
 
 impl Cpu {
     /// See [`crate::device::Device::attention_backward`].
@@ -31,7 +33,7 @@ impl Cpu {
             return Ok([self.zeros(n, q.cols).await?, self.zeros(n, k.cols).await?, self.zeros(n, v.cols).await?]);
         }
         let group = heads / kv_heads;
-        let scale = 1.0 / (head_dim as f64).sqrt();
+        let scale = (1.0 / (head_dim as f64).sqrt()) as f32;
         let [q, k, v, context, upstream] = [q.cpu()?.get(), k.cpu()?.get(), v.cpu()?.get(), context.cpu()?.get(), upstream.cpu()?.get()];
         let mut parts = [Vec::new(), Vec::new(), Vec::new()];
         for rows in segments.ranges().filter(|rows| !rows.is_empty()) {
@@ -58,18 +60,20 @@ impl Cpu {
                     Ok(tensor.narrow(2, first, count)?.reshape((kv_heads, group * count, head_dim))?)
                 };
                 let (qs, contexts, upstreams) = (slice(&qs)?, slice(&contexts)?, slice(&upstreams)?);
-                let mut scores = (qs.matmul(&ks.transpose(1, 2)?)? * scale)?;
+                let mut scores = scaled(&qs.matmul(&ks.transpose(1, 2)?)?, scale)?;
                 if causal {
-                    let mask = causal_mask(first, count, length)?.repeat((group, 1))?;
-                    scores = scores.broadcast_add(&mask)?;
+                    let mask = causal_mask(first, count, length)?;
+                    scores = binary::<Add>(&scores, &Candle::cat(&vec![mask; group], 0)?)?;
                 }
-                let shifted = scores.broadcast_sub(&scores.max_keepdim(2)?)?.exp()?;
-                let weights = shifted.broadcast_div(&shifted.sum_keepdim(2)?)?;
-                dv = (dv + weights.transpose(1, 2)?.matmul(&upstreams)?)?;
-                let mean = (contexts * &upstreams)?.sum_keepdim(2)?;
-                let change = upstreams.matmul(&vs.transpose(1, 2)?)?.broadcast_sub(&mean)?;
-                let shares = ((weights * change)? * scale)?;
-                dk = (dk + shares.transpose(1, 2)?.matmul(&qs)?)?;
+                let sum_of = |row: &[f32]| row.iter().map(|&value| f64::from(value)).sum::<f64>() as f32;
+                let largest = of_rows(&scores, |row| row.iter().copied().fold(f32::NEG_INFINITY, f32::max))?;
+                let shifted = unary::<Exp>(&binary::<Sub>(&scores, &largest)?)?;
+                let weights = binary::<Div>(&shifted, &of_rows(&shifted, sum_of)?)?;
+                dv = binary::<Add>(&dv, &weights.transpose(1, 2)?.matmul(&upstreams)?)?;
+                let mean = of_rows(&binary::<Mul>(&contexts, &upstreams)?, sum_of)?;
+                let change = binary::<Sub>(&upstreams.matmul(&vs.transpose(1, 2)?)?, &mean)?;
+                let shares = scaled(&binary::<Mul>(&weights, &change)?, scale)?;
+                dk = binary::<Add>(&dk, &shares.transpose(1, 2)?.matmul(&qs)?)?;
                 dqs.push(shares.matmul(&ks)?.reshape((kv_heads, group, count, head_dim))?);
             }
             parts[0].push(back(Candle::cat(&dqs, 2)?, group)?);
