@@ -44,15 +44,15 @@ def models(args):
     if args.smollm2:
         # The slowest first, so that nobody waits for it at the end.
         first, second = runner.halves(args.text, args.out)
-        yield Model("SmolLM2-135M", args.smollm2, args.smollm2_ratios, decoder(first, 128), measured(second))
+        yield Model("SmolLM2-135M", args.smollm2, args.smollm2_ratios, decoder(first, 512), measured(second))
     for name in args.models:
         folder = os.path.join(WWW, "models", name)
         if name == "bert-sst2":
-            calibration = {"source": data("sst2-train.tsv"), "sequences": args.sequences or 512, "length": 128}
+            calibration = {"source": data("sst2-train.tsv"), "sequences": args.sequences or 2048, "length": 128}
             yield Model(name, folder, args.ratios, calibration, {"source": data("sst2-dev.tsv"), "limit": args.examples})
         else:
             text = lambda part: os.path.join(folder, f"{part}.txt")
-            yield Model(name, folder, args.ratios, decoder(text("calibration"), 128), measured(text("valid")))
+            yield Model(name, folder, args.ratios, decoder(text("calibration"), 512), measured(text("valid")))
 
 
 def absolute(options):
