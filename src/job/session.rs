@@ -93,8 +93,8 @@ impl Order {
 }
 
 impl Session {
-    /// Opens a folder for `recipes`, which have the same calibration and evaluation; checks that each can be carried out and fits.
-    /// Nothing is run yet.
+    /// Opens a folder for `recipes`, which have the same calibration and evaluation; checks that each can be carried out, as far as that
+    /// does not depend on the text, and fits. Nothing is run yet.
     ///
     /// # Errors
     /// The folder, a recipe or a text is not right, or a recipe cannot fit.
@@ -111,7 +111,6 @@ impl Session {
         let mut room = u64::MAX;
         for (order, recipe) in orders.iter().zip(recipes) {
             let used = calibration.as_ref().map(|(_, used)| used);
-            order.check_length(&model, recipe, used)?;
             let task = estimate::Task::new(device, &model, recipe, order, used, &evaluation);
             room = room.min(task.memory().place(super::free_budget(device), &storage.shelves)?.0);
         }
@@ -190,14 +189,14 @@ impl Session {
         let started = Instant::now();
         device.ledger().restart();
         let order = Order::new(&self.model, recipe, plan)?;
+        let used = self.calibration.as_ref().map(|(_, used)| *used).filter(|_| order.reads_text());
+        order.check_length(&self.model, recipe, used.as_ref())?;
         let mut before_shared = self.shared;
         if self.before.is_none() {
             let clock = Instant::now();
             self.before = self.evaluation.run(device, run, Phase::EvaluateDense, &self.model, None).await?.map(Rc::new);
             self.shared.evaluate_dense = clock.elapsed().as_secs_f64();
         }
-        let used = self.calibration.as_ref().map(|(_, used)| *used).filter(|_| order.reads_text());
-        order.check_length(&self.model, recipe, used.as_ref())?;
         self.collect(device, run, order.needs).await?;
         let mut seconds = self.shared;
         if !order.needs.any() {
@@ -269,7 +268,8 @@ impl Session {
         // What an earlier recipe collected counts too: this one would have had to.
         seconds.total = started.elapsed().as_secs_f64() + before_shared.evaluate_dense + before_shared.calibrate + earlier_scores;
 
-        let mean_length = used.as_ref().map_or(0.0, CalibrationUsed::mean_length);
+        // Operations are counted at the text's length even where this recipe did not look at it, so that recipes can be compared.
+        let mean_length = self.calibration.as_ref().map_or(0.0, |(_, used)| used.mean_length());
         let sizes = Sizes {
             before: Size::of(&model.checkpoint, &model.architecture, &Plan::dense(&model.architecture), mean_length),
             after: Size::of(&pruned, &model.architecture, &plan, mean_length),
