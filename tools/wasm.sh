@@ -38,6 +38,11 @@ choose_toolchain() {
     dir=target/wasm-debian
   fi
   flags+=(--release --target "$target" --target-dir "$dir" --no-default-features)
+  # What a person downloads first: small where speed is elsewhere. Products are in candle's and gemm's crates, which stay fast.
+  local crate
+  for crate in coppice tokenizers regex-automata regex-syntax fancy-regex aho-corasick serde_json; do
+    flags+=(--config "profile.release.package.$crate.opt-level=\"s\"")
+  done
 }
 
 run_cargo() {
