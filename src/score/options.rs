@@ -39,7 +39,8 @@ impl ScoreOptions {
     pub fn check(&self, criterion: &dyn Criterion) -> Result<()> {
         let given =
             [("swaps", !is_default(&self.swaps)), ("screen", !is_all(&self.screen)), ("score_sequences", !is_batch(&self.score_sequences))];
-        for (name, _) in given.into_iter().filter(|(name, given)| *given && !criterion.options().contains(name)) {
+        let foreign = given.into_iter().find(|(name, given)| *given && !criterion.options().contains(name));
+        if let Some((name, _)) = foreign {
             let takers: Vec<&str> = CRITERIA.iter().filter(|one| one.options().contains(&name)).map(|one| one.name()).collect();
             return Err(Error::recipe(format!(
                 "method.{name} works with the criterion {} only; leave it out with \"{}\".",

@@ -67,7 +67,7 @@ impl Whole<'_> {
 
     /// Weights of a layer.
     pub async fn host(&self, layer: usize) -> Result<HostLayer> {
-        HostLayer::read(&self.checkpoint, &self.architecture.layers[layer]).await
+        HostLayer::read(self.checkpoint, &self.architecture.layers[layer]).await
     }
 
     /// One consumer, given the weights of its layer.
