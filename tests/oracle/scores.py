@@ -26,14 +26,14 @@ RATIO = 0.4
 # (criterion, what differs from the rest of the method). The kernel of 1536 neurons is left to the smaller model.
 RUNS = {
     "bert-sst2": [
-        ("wanda_sp", {}),
+        ("magnitude", {}),
         ("obs", {}),
         ("osscar", {}),
         ("kcm", {"units": ["heads"]}),
         ("random", {}),
     ],
     "llama-stories": [
-        ("magnitude", {}),
+        ("wanda_sp", {}),
         ("obs", {"affine": False}),
         ("osscar", {"swaps": 20}),
         ("kcm", {}),
@@ -55,7 +55,10 @@ def sites(dense, sequences):
 
 
 def judge_scores(criterion, found, plan):
-    scores = [{unit: criteria.SCORES[criterion](site) for unit, site in of_layer.items() if len(kept[unit]) < site.units()} for of_layer, kept in zip(found, plan)]
+    def score(site, kept):
+        return criteria.SCORES[criterion](site) if len(kept) < site.units() else np.ones(site.units())
+
+    scores = [{unit: score(site, kept[unit]) for unit, site in of_layer.items()} for of_layer, kept in zip(found, plan)]
     return gradients.judge(scores, plan)
 
 
