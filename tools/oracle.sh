@@ -83,6 +83,7 @@ device_checks() {
       "$python" $oracle/decoders.py "$coppice" "$out/$device/$family" "$family" --device "$device" --windows "${windows:-8}" || true
   done
   check "$device: fisher, snip and kprune keep what PyTorch's gradients rank highest" "$python" $oracle/gradients.py "$coppice" "$out/$device/gradients" --device "$device" || true
+  check "$device: other criteria keep what the formulas rank highest" "$python" $oracle/scores.py "$coppice" "$out/$device/scores" --device "$device" || true
   check "$device: greedy text of stock Transformers" "$python" $oracle/check_generation.py "$coppice" "$out/$device/generation" --device "$device" || true
 }
 
@@ -107,7 +108,7 @@ browser_checks() {
 
 rm -rf "$out"
 mkdir -p "$out"
-for script in check_logits check_export check_decoder check_generation liar gradients; do
+for script in check_logits check_export check_decoder check_generation liar gradients scores; do
   check "$script finds what it must" "$python" "$oracle/$script.py" --self-test || true
 done
 check "golden tokens are those of Transformers" "$python" $oracle/make_tokenizers.py --check || true

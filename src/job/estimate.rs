@@ -31,6 +31,9 @@ pub(super) struct Memory {
 /// Idle buffers that a GPU device keeps for reuse.
 const IDLE: u64 = 256 << 20;
 
+/// Floating-point operations a second in f64 on the host, as little as wasm gives.
+const HOST_SPEED: f64 = 5e9;
+
 /// A run as it is to be estimated.
 pub(super) struct Task<'a> {
     pub(super) device: &'a Device,
@@ -63,7 +66,7 @@ impl<'a> Task<'a> {
         let (tokens, length) = used.map_or((0, 0), |used| (used.tokens, used.longest));
         let text = Text { sequences: used.map_or(0, |used| used.sequences), tokens };
         let effort = match &recipe.method {
-            Method::Structured(method) if order.needs.resident => method
+            Method::Structured(method) if method.ratio > 0.0 => method
                 .criterion()
                 .map_or_else(|_| Effort::default(), |criterion| criterion.effort(&model.architecture, &method.options, text)),
             _ => Effort::default(),
@@ -141,6 +144,7 @@ impl Task<'_> {
             // One copy of the text beside the dense model's; more of them only where there is room.
             working = working.max(weights + 8.0 * (self.effort.held * widest) as f64);
         }
+        working = working.max(self.effort.bytes);
         // A tile of the vocabulary with the logits of a chunk of rows, for both models.
         let rows = architecture.vocabulary.min(8192) as f64;
         let tile = |tokens: usize| if architecture.causal { rows * (8.0 * hidden as f64 + 16.0 * tokens.min(1024) as f64) } else { 0.0 };
@@ -200,7 +204,8 @@ impl Task<'_> {
                 + self.allocation.passed as f64 * forward
                 + self.allocation.answered as f64 * head
                 + gram,
-            score: self.effort.passed * forward,
+            score: self.effort.passed * forward + self.effort.flops,
+            host: self.effort.host_flops,
             repair: solve,
             // Before; after, with the dense model beside it for the divergence.
             evaluate: self.evaluated as f64 * ((2.0 + student) * forward + 5.0 * head),
@@ -213,6 +218,7 @@ impl Task<'_> {
 pub(super) struct Work {
     calibrate: f64,
     score: f64,
+    host: f64,
     repair: f64,
     evaluate: f64,
 }
@@ -273,7 +279,7 @@ impl Memory {
 impl Work {
     /// All of them.
     pub(super) fn total(&self) -> f64 {
-        self.calibrate + self.score + self.repair + self.evaluate
+        self.calibrate + self.score + self.host + self.repair + self.evaluate
     }
 }
 
@@ -285,7 +291,7 @@ impl Estimate {
         let speed = device.quick_gflops().await? * 1e9;
         // In f64 a solve runs at half the speed of f32 products, and its small blocks at half of that.
         let slow = if matches!(device, Device::Cpu(_)) { 4.0 } else { 1.0 };
-        let seconds = (work.calibrate + work.score + work.evaluate + slow * work.repair) / speed;
+        let seconds = (work.calibrate + work.score + work.evaluate + slow * work.repair) / speed + work.host / HOST_SPEED;
         Ok(Self {
             device_bytes: (memory.working + kept.device).max(memory.evaluation),
             budget_bytes: device.budget(),

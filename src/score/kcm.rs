@@ -4,19 +4,22 @@
 //! (the published sigma is 1, for neurons), the representation C of all points by one another starts at 1/n and is improved by
 //! C <- C o sqrt(K / (K C)). It is stopped early: in the limit each point represents itself alone. R2_g = C_gg.
 
-use super::{Criterion, Scores, Site};
+use super::system::shapes;
+use super::{Criterion, Effort, ScoreOptions, Scores, Site, Text};
 use crate::base::algebra::{Dense, Part};
 use crate::base::{LocalFuture, Pace, Result};
 use crate::calibrate::Needs;
 use crate::device::{Device, Op, Tensor};
+use crate::model::Architecture;
 
 pub(super) struct Kcm;
 
 /// The representation is good when an iteration changes it by less than this, relatively, in the Frobenius norm.
 const CHANGE: f64 = 0.01;
 
-/// Iterations at most; 20 to 40 are usual.
+/// Iterations at most, and how many are usual.
 const ITERATIONS: usize = 100;
+const USUAL: f64 = 35.0;
 
 /// Values of the representation in one product.
 const STRIP: usize = 4 << 20;
@@ -42,6 +45,16 @@ impl Criterion for Kcm {
 
     fn needs(&self) -> Needs {
         Needs { statistics: true, ..Needs::default() }
+    }
+
+    fn effort(&self, architecture: &Architecture, _options: &ScoreOptions, _text: Text) -> Effort {
+        shapes(architecture).fold(Effort::default(), |sum, [units, n, d]| Effort {
+            flops: sum.flops + USUAL * 2.0 * units * units * units,
+            bytes: sum.bytes.max(4.0 * units * units + 12.0 * STRIP as f64),
+            host_flops: sum.host_flops + 2.0 * units * n * d,
+            host_bytes: sum.host_bytes.max(12.0 * units * units + 12.0 * n * d),
+            ..sum
+        })
     }
 
     fn score<'a>(&'a self, site: &'a Site<'a>) -> LocalFuture<'a, Result<Scores>> {

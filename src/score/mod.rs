@@ -92,13 +92,21 @@ pub struct Text {
     pub tokens: usize,
 }
 
-/// What a criterion runs itself.
+/// What a criterion computes itself.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Effort {
     /// Tokens that pass through all blocks; a token that passes through half of them counts half.
     pub passed: f64,
     /// Tokens whose activations are on the device together, at least.
     pub held: usize,
+    /// Floating-point operations on the device beside those.
+    pub flops: f64,
+    /// Most bytes on the device for one consumer.
+    pub bytes: f64,
+    /// Floating-point operations in f64 on the host.
+    pub host_flops: f64,
+    /// Most bytes on the host for one consumer.
+    pub host_bytes: f64,
 }
 
 /// A criterion.
@@ -115,7 +123,7 @@ pub trait Criterion: Sync {
     fn options(&self) -> &'static [&'static str] {
         &[]
     }
-    /// What it runs itself, beside the pass that collects what it needs, for this calibration text.
+    /// What it computes itself, beside the pass that collects what it needs, for this calibration text.
     fn effort(&self, _architecture: &Architecture, _options: &ScoreOptions, _text: Text) -> Effort {
         Effort::default()
     }

@@ -1,11 +1,12 @@
 //! Optimal brain surgeon by whole units (Hassibi and Stork, 1993; OBSPA, 2403.18955): the squared output error per token that is left
 //! when one unit alone is removed and the others are refitted, tr(W_gᵀ ((A⁻¹)_gg)⁻¹ W_g) (methods reference, 0.2 and 0.6).
 
-use super::system::{channels, system};
-use super::{Criterion, Scores, Site};
+use super::system::{channels, shapes, system};
+use super::{Criterion, Effort, ScoreOptions, Scores, Site, Text};
 use crate::base::algebra::Sweep;
 use crate::base::{LocalFuture, Pace, Result};
 use crate::calibrate::Needs;
+use crate::model::Architecture;
 
 pub(super) struct Obs;
 
@@ -24,6 +25,14 @@ impl Criterion for Obs {
 
     fn needs(&self) -> Needs {
         Needs { statistics: true, gram: true, ..Needs::default() }
+    }
+
+    fn effort(&self, architecture: &Architecture, _options: &ScoreOptions, _text: Text) -> Effort {
+        shapes(architecture).fold(Effort::default(), |sum, [_, n, d]| Effort {
+            host_flops: sum.host_flops + n * n * n,
+            host_bytes: sum.host_bytes.max(8.0 * (n * n + 2.0 * n * d)),
+            ..sum
+        })
     }
 
     fn score<'a>(&'a self, site: &'a Site<'a>) -> LocalFuture<'a, Result<Scores>> {

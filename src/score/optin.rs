@@ -65,7 +65,7 @@ impl Criterion for Optin {
                 layer.units(Unit::Heads) as f64 * (above + 2.0 / 3.0) + layer.neurons as f64 * options.screen * above
             })
             .sum();
-        Effort { passed: held as f64 * (1.0 + reruns / depth.max(1) as f64), held }
+        Effort { passed: held as f64 * (1.0 + reruns / depth.max(1) as f64), held, ..Effort::default() }
     }
 
     fn score<'a>(&'a self, _site: &'a Site<'a>) -> LocalFuture<'a, Result<Scores>> {

@@ -2,11 +2,12 @@
 //! refitted; then the inverse and the weights are brought up to date exactly. A last local search may swap units (`swaps`).
 
 use super::swaps::swapped;
-use super::system::{channels, system};
-use super::{Criterion, Removal, ScoreOptions, Scores, Site};
+use super::system::{channels, shapes, system};
+use super::{Criterion, Effort, Removal, ScoreOptions, Scores, Site, Text};
 use crate::base::algebra::{Sweep, dot};
 use crate::base::{Error, LocalFuture, Pace, Result};
 use crate::calibrate::Needs;
+use crate::model::Architecture;
 
 pub(super) struct Osscar;
 
@@ -35,6 +36,21 @@ impl Criterion for Osscar {
 
     fn options(&self) -> &'static [&'static str] {
         &["swaps"]
+    }
+
+    fn effort(&self, architecture: &Architecture, options: &ScoreOptions, _text: Text) -> Effort {
+        let swaps = options.swaps as f64;
+        shapes(architecture).fold(Effort::default(), |sum, [_, n, d]| {
+            // The inverse, and the removals; for the swaps another inverse, and all pairs each time.
+            let removals = n * n * n * 4.0 / 3.0 + n * n * d;
+            let search = if swaps > 0.0 { n * n * n * 1.5 + swaps * n * n * (d / 2.0 + 4.0) } else { 0.0 };
+            let pairs = if swaps > 0.0 { n * n / 2.0 + 3.0 * n * d } else { 0.0 };
+            Effort {
+                host_flops: sum.host_flops + removals + search,
+                host_bytes: sum.host_bytes.max(8.0 * (n * n + 2.0 * n * d + pairs)),
+                ..sum
+            }
+        })
     }
 
     fn score<'a>(&'a self, site: &'a Site<'a>) -> LocalFuture<'a, Result<Scores>> {

@@ -4,6 +4,7 @@
 use super::Site;
 use crate::base::algebra::{Dense, Sweep, spd_inverse};
 use crate::base::{Error, Pace, Result};
+use crate::model::{Architecture, Unit};
 
 /// Damping, as a multiple of the mean diagonal: OSSCAR's.
 const DAMPING: f64 = 1e-2;
@@ -56,4 +57,14 @@ async fn moments(site: &Site<'_>, damping: f64, pace: &mut Pace<'_>) -> Result<D
 /// The channels of a unit.
 pub(super) fn channels(unit: u32, size: usize) -> Vec<usize> {
     (unit as usize * size..(unit as usize + 1) * size).collect()
+}
+
+/// Units, channels and outputs of every consumer.
+pub(super) fn shapes(architecture: &Architecture) -> impl Iterator<Item = [f64; 3]> {
+    Unit::ALL.into_iter().flat_map(move |unit| {
+        architecture.layers.iter().map(move |layer| {
+            let units = layer.units(unit);
+            [units, units * layer.unit_size(unit), layer.consumer(unit).outputs].map(|count| count as f64)
+        })
+    })
 }

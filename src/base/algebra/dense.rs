@@ -79,7 +79,11 @@ impl Dense {
     /// The block in these rows and columns as a candle tensor.
     pub(crate) fn block(&self, rows: Range<usize>, cols: Range<usize>) -> Result<Candle> {
         let shape = (rows.len(), cols.len());
-        let values: Vec<f64> = rows.flat_map(|i| self.row(i)[cols.clone()].iter().copied()).collect();
+        if cols.len() == self.cols {
+            return Ok(Candle::from_slice(&self.values[rows.start * self.cols..rows.end * self.cols], shape, &Host)?);
+        }
+        let mut values = Vec::with_capacity(shape.0 * shape.1);
+        rows.for_each(|i| values.extend_from_slice(&self.row(i)[cols.clone()]));
         Ok(Candle::from_vec(values, shape, &Host)?)
     }
 

@@ -25,7 +25,7 @@ impl Task<'_> {
             let turned = turned.fold(0.0, f64::max) * architecture.hidden as f64;
             // The next layer is read while the work on one goes on, where a pass needs all of them.
             let repair = if self.aware { 2.0 * dense + pruned } else { dense + pruned } + turned;
-            most = most.max(repair).max(2.0 * dense);
+            most = most.max(repair).max(2.0 * dense).max(dense + self.effort.host_bytes);
         }
         let tile = match architecture.causal && self.evaluated > 0 {
             true => stored * (architecture.vocabulary.min(TILE.0) * architecture.hidden) as f64 + TILE.1 as f64,
