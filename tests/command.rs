@@ -303,6 +303,44 @@ fn decoders_are_pruned_and_measured() {
 }
 
 #[test]
+fn layers_come_out_with_widths_of_their_own() {
+    let bench = Bench::new();
+    let read = |name: &str| -> serde_json::Value {
+        serde_json::from_slice(&std::fs::read(bench.path(&format!("out/{name}"))).expect("read")).expect("JSON")
+    };
+    for (allocation, budget) in
+        [("global", "linear"), ("parameters", "linear"), ("flops", "flops"), ("latency", "latency"), ("sensitivity", "linear")]
+    {
+        // Magnitudes need no text, but the length of its sequences is asked for all the same.
+        let criterion = if allocation == "flops" { "magnitude" } else { "flap" };
+        let method = format!(
+            r#"{{"kind": "structured", "criterion": "{criterion}", "allocation": "{allocation}", "ratio": 0.3, "floor": 0.1, "reconstruction": "none"}}"#
+        );
+        let done = bench.prune(MODEL, &method, r#"{"kind": "sliced"}"#);
+        assert!(done.status.success(), "{allocation}: {}", text(&done.stderr));
+        let (report, plan) = (read("report.json"), read("plan.json"));
+        assert_eq!((&report["ratio"]["asked"], &report["ratio"]["asked_of"]), (&0.3.into(), &budget.into()));
+        let realised = report["ratio"][budget].as_f64().expect("a ratio");
+        let over = if allocation == "latency" { 1.0 } else { 0.305 };
+        assert!((0.295..over).contains(&realised), "{allocation}: {realised}");
+        let widths: Vec<usize> =
+            plan["layers"].as_array().expect("layers").iter().map(|layer| layer["neurons"].as_array().map_or(0, Vec::len)).collect();
+        assert!(widths.iter().all(|&width| width >= 154), "{allocation}: {widths:?}");
+        // What was measured may say anything.
+        assert!(allocation == "latency" || widths.iter().any(|width| *width != widths[0]), "{allocation}: {widths:?}");
+        assert_eq!(report["scores"][5]["neurons"].as_array().map(Vec::len), Some(1536));
+        assert_eq!(report["latency"].is_object(), allocation == "latency");
+        assert_eq!(report["probes"].as_array().map(Vec::len), (allocation == "sensitivity").then_some(24));
+        std::fs::remove_dir_all(bench.path("out")).expect("removed");
+    }
+    let global = r#"{"kind": "structured", "units": ["neurons"], "allocation": "global", "ratio": 0.3}"#;
+    bench.refused(MODEL, global, STOCK, &["\"global\"", "intermediate_size", "sliced", "pad"]);
+    std::fs::remove_file(bench.path("train.tsv")).expect("removed");
+    let flops = r#"{"kind": "structured", "criterion": "magnitude", "allocation": "flops", "ratio": 0.3, "reconstruction": "none"}"#;
+    bench.refused(MODEL, flops, r#"{"kind": "sliced"}"#, &["train.tsv"]);
+}
+
+#[test]
 fn whole_layers_go_and_the_rest_is_measured_as_written() {
     let bench = Bench::new();
     let methods = [

@@ -9,6 +9,7 @@ source "$(dirname "$0")/lib.sh"
 if [ "${1:-}" = --full ]; then
   tools/native.sh
   windows=64
+  allocated='bert-sst2 llama-stories'
   coppice=${CARGO_TARGET_DIR:-target}/release/coppice
 else
   need_rust
@@ -84,6 +85,8 @@ device_checks() {
   done
   check "$device: fisher, snip and kprune keep what PyTorch's gradients rank highest" "$python" $oracle/gradients.py "$coppice" "$out/$device/gradients" --device "$device" || true
   check "$device: other criteria keep what the formulas rank highest" "$python" $oracle/scores.py "$coppice" "$out/$device/scores" --device "$device" || true
+  check "$device: allocations are what the formulas make of the scores, the times and the probes" \
+    "$python" $oracle/allocate.py "$coppice" "$out/$device/allocate" ${allocated:-bert-sst2} --device "$device" || true
   check "$device: greedy text of stock Transformers" "$python" $oracle/check_generation.py "$coppice" "$out/$device/generation" --device "$device" || true
 }
 

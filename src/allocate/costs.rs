@@ -60,6 +60,11 @@ impl Costs {
         self.layers.iter().flatten().filter_map(|costs| costs.last()).sum()
     }
 
+    /// Of all units of a kind.
+    pub(super) fn removable(&self, unit: Unit) -> f64 {
+        self.layers.iter().filter_map(|layer| Some(layer[unit as usize].last()? - layer[unit as usize].first()?)).sum()
+    }
+
     /// What the last of `count` units of a layer costs.
     pub(super) fn last(&self, layer: usize, unit: Unit, count: usize) -> f64 {
         let costs = &self.layers[layer][unit as usize];

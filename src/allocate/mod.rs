@@ -34,6 +34,7 @@ use costs::Costs;
 pub const TOLERANCE: f64 = 0.005;
 
 /// What an allocation decides over.
+#[derive(Clone, Copy)]
 pub struct Request<'a> {
     /// The model.
     pub architecture: &'a Architecture,

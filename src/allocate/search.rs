@@ -3,7 +3,7 @@
 
 use super::split::Split;
 use super::{Allocated, Allocation, Budget, Costs, Planning, Request};
-use crate::base::{LocalFuture, Result};
+use crate::base::{Error, LocalFuture, Result};
 
 /// The search under one kind of budget.
 pub(super) struct Search {
@@ -28,10 +28,11 @@ pub(super) const PARAMETERS: Search = Search {
 };
 
 impl Search {
-    fn costs(&self, request: &Request<'_>) -> Costs {
+    /// Nothing where the budget depends on the length of sequences, and no text was read.
+    fn costs(&self, request: &Request<'_>) -> Option<Costs> {
         match self.budget {
-            Budget::Flops => Costs::flops(request.architecture, request.length.unwrap_or(0.0)),
-            _ => Costs::parameters(request.architecture),
+            Budget::Flops => request.length.map(|length| Costs::flops(request.architecture, length)),
+            _ => Some(Costs::parameters(request.architecture)),
         }
     }
 }
@@ -54,16 +55,17 @@ impl Allocation for Search {
     }
 
     fn check(&self, request: &Request<'_>) -> Result<()> {
-        if self.budget == Budget::Flops && request.length.is_none() {
-            return Ok(());
+        match self.costs(request) {
+            Some(costs) => Split::new(request, &request.unscored(), &costs).nearest().check(request),
+            None => Ok(()),
         }
-        Split::new(request, &request.unscored(), &self.costs(request)).nearest().check(request)
     }
 
     fn plan<'a>(&'a self, planning: &'a Planning<'a>) -> LocalFuture<'a, Result<Allocated>> {
         Box::pin(async move {
             let request = &planning.request;
-            let split = Split::new(request, &request.losses(planning.scores)?, &self.costs(request)).nearest();
+            let costs = self.costs(request).ok_or_else(|| Error::internal("FLOPs without the length of sequences"))?;
+            let split = Split::new(request, &request.losses(planning.scores)?, &costs).nearest();
             split.allocated(request, split.least_loss())
         })
     }

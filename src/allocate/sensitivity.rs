@@ -37,7 +37,7 @@ impl Allocation for Sensitivity {
 
     fn passes(&self, request: &Request<'_>, tokens: usize) -> Passes {
         let (tokens, depth) = (tokens.min(probe::TOKENS), request.architecture.layers.len());
-        let probes = shares(request.ratio).len() * request.units.len();
+        let probes = shares(request).len() * request.units.len();
         // The probes of a layer go through the layers from it on, beside the dense model.
         Passes {
             kept: tokens * (probes * depth + 1),
@@ -47,12 +47,13 @@ impl Allocation for Sensitivity {
     }
 
     fn check(&self, request: &Request<'_>) -> Result<()> {
+        let request = &within_probes(request);
         Split::new(request, &request.unscored(), &Costs::parameters(request.architecture)).nearest().check(request)
     }
 
     fn plan<'a>(&'a self, planning: &'a Planning<'a>) -> LocalFuture<'a, Result<Allocated>> {
         Box::pin(async move {
-            let (request, scores) = (&planning.request, planning.scores);
+            let (request, scores) = (&within_probes(&planning.request), planning.scores);
             let probes = probe(planning.whole, scores, &tasks(request)).await?;
             let costs = Costs::parameters(request.architecture);
             let mut all = request.unscored();
@@ -72,19 +73,28 @@ impl Allocation for Sensitivity {
     }
 }
 
-/// Shares of a sublayer that are removed to probe it: half of what is asked of the model, and half of what is then left too. Most
-/// layers end between the two.
-fn shares(ratio: f64) -> [f64; 2] {
-    [ratio / 2.0, (1.0 + ratio) / 2.0]
+/// Shares of a sublayer that are removed to probe it: half of what sublayers must lose in the mean, and half of what is then left
+/// too. Most end between the two.
+fn shares(request: &Request<'_>) -> [f64; 2] {
+    let costs = Costs::parameters(request.architecture);
+    let removable: f64 = request.units.iter().map(|&unit| costs.removable(unit)).sum();
+    let mean = if removable > 0.0 { (request.ratio * costs.total() / removable).min(1.0) } else { 0.0 };
+    [mean / 2.0, (1.0 + mean) / 2.0]
+}
+
+/// No sublayer loses more than was probed: costs do not add up where several are nearly gone.
+fn within_probes<'a>(request: &Request<'a>) -> Request<'a> {
+    let [_, most] = shares(request);
+    Request { floor: request.floor.max(1.0 - most), ..*request }
 }
 
 /// What is to be probed, by layer.
 fn tasks(request: &Request<'_>) -> Vec<Task> {
-    let mut tasks = Vec::new();
+    let (mut tasks, shares) = (Vec::new(), shares(request));
     for (layer, of) in request.architecture.layers.iter().enumerate() {
         for &unit in request.units {
             let all = of.units(unit);
-            let mut kept: Vec<usize> = shares(request.ratio).iter().map(|share| (all as f64 * (1.0 - share)).round() as usize).collect();
+            let mut kept: Vec<usize> = shares.iter().map(|share| (all as f64 * (1.0 - share)).round() as usize).collect();
             kept.retain(|&kept| kept > 0 && kept < all);
             kept.dedup();
             tasks.extend(kept.into_iter().map(|keep| Task { layer, unit, keep }));

@@ -43,7 +43,9 @@ pub(super) struct Task<'a> {
     pub(super) aware: bool,
     /// What the criterion runs.
     pub(super) effort: Effort,
-    /// What the allocation runs.
+    /// Whether the allocation runs the model.
+    pub(super) probes: bool,
+    /// What it runs.
     pub(super) allocation: Passes,
     /// Calibration tokens.
     pub(super) tokens: usize,
@@ -71,14 +73,14 @@ impl<'a> Task<'a> {
                 .map_or_else(|_| Effort::default(), |criterion| criterion.effort(&model.architecture, &method.options, text)),
             _ => Effort::default(),
         };
-        let allocation = match &recipe.method {
-            Method::Structured(method) if method.ratio > 0.0 => {
-                cut(model, method, &recipe.output, used).map_or_else(|_| Passes::default(), |cut| cut.passes(tokens))
-            }
-            _ => Passes::default(),
+        let cut = match &recipe.method {
+            Method::Structured(method) if method.ratio > 0.0 => cut(model, method, &recipe.output, used).ok(),
+            _ => None,
         };
+        let probes = cut.as_ref().is_some_and(|cut| cut.allocation.runs_model());
+        let allocation = cut.map_or_else(Passes::default, |cut| cut.passes(tokens));
         let (needs, aware) = (order.needs, order.aware);
-        Self { device, model, recipe, needs, aware, effort, allocation, tokens, length, evaluated: evaluation.tokens() }
+        Self { device, model, recipe, needs, aware, effort, probes, allocation, tokens, length, evaluated: evaluation.tokens() }
     }
 }
 
@@ -111,7 +113,6 @@ impl Task<'_> {
         // Gradients are followed down from the inputs of every layer.
         let traced = if self.needs.gradients { architecture.layers.len() as u64 + 1 } else { 0 };
         let streams = traced.max(if self.aware { 2 } else { 1 });
-        let probes = self.allocation.kept > 0;
         let (mut working, mut layer_bytes) = (0.0f64, 0.0f64);
         let mut grams = 0;
         for layer in &architecture.layers {
@@ -128,7 +129,8 @@ impl Task<'_> {
                 // What the way up computes is held beside its gradients.
                 working = working.max(weights + 3.0 * activations);
             }
-            working = working.max(if probes { 2.0 * (weights + activations) } else { 0.0 });
+            // Pruned consumers, or a block at all the widths that are timed, beside the layer.
+            working = working.max(if self.probes { 4.0 * weights + 2.0 * activations } else { 0.0 });
             grams += if self.needs.gram { sums } else { 0 };
         }
         if self.needs.gradients && architecture.causal {
@@ -151,7 +153,7 @@ impl Task<'_> {
         // Longer texts go through in groups.
         let compared = (12.0 * self.evaluated as f64 * hidden as f64).min(self.device.budget() as f64 / 4.0);
         let evaluation = if self.evaluated > 0 { compared + tile(self.evaluated).max(layer_bytes) } else { 0.0 };
-        working = working.max(if probes { tile(self.tokens) } else { 0.0 });
+        working = working.max(if self.probes { tile(self.tokens) } else { 0.0 });
         let idle = if matches!(self.device, Device::Gpu(_)) { IDLE } else { 0 };
         let traced = if self.needs.resident { self.effort.held * architecture.layers.len() } else { 0 };
         let probed = self.allocation.kept.max(traced) as u64;

@@ -184,13 +184,28 @@ export interface Estimate {
 /** report.json; see src/job/report.rs. */
 export interface Report {
   device: DeviceInfo;
-  ratio: { asked?: number; linear: number; parameters: number; flops: number; bytes: number };
+  /** Shares that were removed; `asked_of` says which of them `asked` is. `latency` is there where the allocation measured times. */
+  ratio: {
+    asked?: number;
+    asked_of?: 'linear' | 'flops' | 'latency';
+    linear: number;
+    parameters: number;
+    flops: number;
+    latency?: number;
+    bytes: number;
+  };
   before: Size;
   after: Size;
   quality_before?: Measure;
   quality_after?: Measure;
   layers: { heads: UnitOutcome; neurons: UnitOutcome }[];
   close_calls: { layer: number; unit: string; index: number; kept: boolean }[];
+  /** Scores of each layer's units, where a criterion gave them; the larger, the more a unit matters. */
+  scores?: { heads?: number[]; neurons?: number[] }[];
+  /** Units and seconds of a block's sublayers over a batch of so many tokens, where the allocation measured them. */
+  latency?: { tokens: number; heads: [number, number][]; neurons: [number, number][] };
+  /** How far the model's answers move when one sublayer is pruned alone, where the allocation probed that. */
+  probes?: { layer: number; unit: string; kept: number; of: number; distance: number }[];
   notes: string[];
   recipe: Recipe;
   seconds: { total: number };
