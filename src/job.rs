@@ -8,6 +8,8 @@ mod evaluation;
 mod generation;
 mod inspection;
 mod model;
+mod narrow;
+mod narrow_head;
 mod repair;
 mod report;
 mod session;
@@ -30,9 +32,9 @@ use crate::calibrate::{Calibration, Shelves};
 use crate::checkpoint::{Folder, OutputFile};
 use crate::device::Device;
 use crate::evaluate::batch_tokens;
-use crate::export::{OutputKind, OutputOptions, check_plan, check_request};
+use crate::export::{OutputKind, OutputOptions, check_plan, check_request, check_tensors};
 use crate::forward::Loss;
-use crate::model::{Head, Unit};
+use crate::model::{Head, Structure, Unit};
 use crate::recipe::{Method, Recipe, Structured};
 use crate::text::{CalibrationUsed, calibration_lines, calibration_windows, classes};
 use session::Order;
@@ -99,12 +101,20 @@ fn check(recipe: &Recipe, model: &Model, given: Option<&Plan>) -> Result<()> {
             let allocation = method.allocation()?;
             let uneven = allocation.uneven().then(|| allocation.name());
             check_request(&model.architecture, &method.units, uneven, &recipe.output)?;
+            if method.removes(Structure::Hidden) {
+                check_tensors(&model.architecture, &model.checkpoint)?;
+            }
             if method.criterion()?.needs().gradients {
                 Loss::check(&model.architecture)?;
             }
             cut(model, method, &recipe.output, None)?.check()
         }
-        (Method::Plan(_), Some(plan)) => check_plan(&model.architecture, plan, &recipe.output),
+        (Method::Plan(_), Some(plan)) => {
+            if plan.kept_hidden(&model.architecture).is_some() {
+                check_tensors(&model.architecture, &model.checkpoint)?;
+            }
+            check_plan(&model.architecture, plan, &recipe.output)
+        }
         (Method::Plan(_), None) => Ok(()),
     }
 }
@@ -131,11 +141,20 @@ fn nothing_to_remove(recipe: &Recipe, model: &Model, given: Option<&Plan>) -> bo
     }
 }
 
+/// Whether channels of the residual stream may go.
+fn narrows(recipe: &Recipe, model: &Model, given: Option<&Plan>) -> bool {
+    match (&recipe.method, given) {
+        (_, Some(plan)) => plan.kept_hidden(&model.architecture).is_some(),
+        (Method::Structured(method), None) => method.removes(Structure::Hidden),
+        (Method::Plan(_), None) => false,
+    }
+}
+
 /// Whether layers that stay lose anything: where whole layers go, nothing is left to repair.
 fn leaves_repairs(recipe: &Recipe, model: &Model, given: Option<&Plan>) -> bool {
     match (&recipe.method, given) {
-        (_, Some(plan)) => Unit::ALL.iter().any(|&unit| plan.removes(unit, &model.architecture)),
-        (Method::Structured(method), None) => !method.inside().is_empty(),
+        (_, Some(plan)) => narrows(recipe, model, given) || Unit::ALL.iter().any(|&unit| plan.removes(unit, &model.architecture)),
+        (Method::Structured(method), None) => narrows(recipe, model, given) || !method.inside().is_empty(),
         (Method::Plan(_), None) => true,
     }
 }

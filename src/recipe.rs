@@ -291,15 +291,16 @@ impl Structured {
     }
 }
 
-/// What calibration must collect before the first repair: error-aware repairs collect their own.
-pub fn needs(method: &Method) -> Result<Needs> {
-    let repair = if method.repair_recipe().error_aware { Needs::default() } else { method.repair()?.needs() };
+/// What calibration must collect before the first repair: those that go along the pruned model collect their own.
+pub fn needs(method: &Method, along: bool) -> Result<Needs> {
+    let repair = if along { Needs::default() } else { method.repair()?.needs() };
     let Method::Structured(structured) = method else { return Ok(repair) };
-    let layers = Needs { statistics: structured.removes(Structure::Layers), ..Needs::default() };
+    let (layers, readers) = (structured.removes(Structure::Layers), structured.removes(Structure::Hidden));
+    let whole = Needs { statistics: layers || readers, readers, ..Needs::default() };
     Ok(match structured.inside().is_empty() {
         // Nothing is left to repair.
-        true => layers,
-        false => repair.union(layers).union(structured.criterion()?.needs()).union(structured.allocation()?.needs()),
+        true => whole,
+        false => repair.union(whole).union(structured.criterion()?.needs()).union(structured.allocation()?.needs()),
     })
 }
 

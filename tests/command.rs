@@ -385,6 +385,42 @@ fn whole_layers_go_and_the_rest_is_measured_as_written() {
     }
 }
 
+#[test]
+fn the_residual_stream_gets_narrower_and_its_readers_are_repaired() {
+    let bench = Bench::new();
+    let methods = [
+        ("gpt2", r#""units": ["hidden", "heads", "neurons"], "ratio": 0.3"#, [("n_embd", 224), ("n_head", 7)]),
+        ("llama", r#""units": ["hidden", "neurons"], "ratio": 0.3"#, [("hidden_size", 216), ("num_attention_heads", 8)]),
+    ];
+    for (family, method, fields) in methods {
+        let (model, valid) = stories(family);
+        std::fs::write(bench.path("train.tsv"), calibration_of(&model, 12_000)).expect("written");
+        std::fs::copy(&valid, bench.path("valid.txt")).expect("copied");
+        let pruned = |name: &str, method: &str| -> f64 {
+            let recipe = format!(
+                r#"{{"version": 1, "calibration": {{"source": "train.tsv", "sequences": 24, "length": 64}}, "method": {{{method}}},
+                    "evaluation": {{"source": "valid.txt", "limit": 1000, "window": 128}}}}"#
+            );
+            std::fs::write(bench.path("recipe.json"), recipe).expect("written");
+            let out = bench.path(name);
+            let done = coppice(&["prune", &model, "--recipe", &bench.path("recipe.json"), "--out", &out, "--device", "cpu"]);
+            assert!(done.status.success(), "{}", text(&done.stderr));
+            let report: serde_json::Value =
+                serde_json::from_slice(&std::fs::read(format!("{out}/report.json")).expect("read")).expect("JSON");
+            assert!((report["ratio"]["linear"].as_f64().expect("a ratio") - 0.3).abs() <= 0.005);
+            report["quality_after"]["perplexity"].as_f64().expect("a perplexity")
+        };
+        let repaired = pruned(family, &format!(r#""kind": "structured", {method}"#));
+        let config: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(bench.path(&format!("{family}/config.json"))).expect("read")).expect("JSON");
+        fields.iter().for_each(|(field, value)| assert_eq!(config[field], *value, "{family}: {field}"));
+        // The same plan without a repair is far worse.
+        let plan = std::fs::read_to_string(bench.path(&format!("{family}/plan.json"))).expect("read");
+        let bare = pruned(&format!("{family}-bare"), &format!(r#""kind": "plan", "plan": {plan}, "reconstruction": "none""#));
+        assert!(repaired < 0.5 * bare, "{family}: {repaired} repaired, {bare} as it is");
+    }
+}
+
 /// The beginning of a stories model's calibration text.
 fn calibration_of(model: &str, characters: usize) -> String {
     std::fs::read_to_string(format!("{model}/calibration.txt")).expect("read").chars().take(characters).collect()

@@ -1,16 +1,17 @@
 //! All that a recipe removes: first what runs through the whole model, then the units inside of the layers that stay.
 
 use super::depth::{all_alike, depth};
-use super::{Allocated, Allocation, Budget, CloseCall, Costs, LayerPlan, Passes, Plan, Planning, Request};
+use super::width::{Width, width};
+use super::{Allocated, Allocation, Budget, CloseCall, Costs, LayerPlan, Passes, Plan, Planning, Request, select};
 use crate::base::{Error, Result};
-use crate::model::{Architecture, Layer, Structure, Unit};
-use crate::score::{LayerScores, Whole};
+use crate::model::{Architecture, Structure, Unit};
+use crate::score::{LayerScores, Scores, Whole};
 
 /// What is to be removed.
 pub struct Cut<'a> {
     /// The model.
     pub architecture: &'a Architecture,
-    /// What may be removed.
+    /// What may be removed; layers or hidden channels, not both.
     pub structures: &'a [Structure],
     /// How units inside of layers are shared out.
     pub allocation: &'a dyn Allocation,
@@ -29,14 +30,20 @@ pub struct Cut<'a> {
 pub struct Importance<'a> {
     /// Of each layer.
     pub layers: &'a [f64],
+    /// Of each channel of the residual stream.
+    pub hidden: &'a [f64],
 }
 
-/// What is left to an allocation.
+/// What is left to an allocation: a smaller model and a smaller ratio.
 struct Rest {
     architecture: Architecture,
     /// Where its layers are in the model.
     layers: Vec<usize>,
+    /// Units that it may remove.
+    units: Vec<Unit>,
     ratio: f64,
+    /// Width of the residual stream, where it may change.
+    width: Option<Width>,
     close_calls: Vec<CloseCall>,
 }
 
@@ -51,7 +58,7 @@ impl Cut<'_> {
             return Ok(());
         }
         let layers = vec![0.0; self.architecture.layers.len()];
-        self.check_rest(&self.rest(Importance { layers: &layers })?)
+        self.check_rest(&self.rest(&layers)?)
     }
 
     /// What stays. `whole` and `scores` are those of all layers.
@@ -59,24 +66,39 @@ impl Cut<'_> {
     /// # Errors
     /// The ratio cannot be reached, or what the allocation runs fails.
     pub async fn plan(&self, whole: &Whole<'_>, scores: &[LayerScores], importance: Importance<'_>) -> Result<Allocated> {
-        let rest = self.rest(importance)?;
+        let rest = self.rest(importance.layers)?;
         self.check_rest(&rest)?;
-        let units = self.units();
-        let mut allocated = match units.is_empty() {
+        let mut allocated = match rest.units.is_empty() {
             true => Allocated::new(Plan::dense(&rest.architecture), Vec::new()),
             false => {
                 let scores: Vec<LayerScores> = rest.layers.iter().filter_map(|&layer| scores.get(layer).cloned()).collect();
-                let planning = Planning { request: self.request(&rest.architecture, rest.ratio, &units), whole, scores: &scores };
+                let planning = Planning { request: self.request(&rest.architecture, rest.ratio, &rest.units), whole, scores: &scores };
                 self.allocation.plan(&planning).await?
             }
         };
-        let inside = std::mem::take(&mut allocated.plan.layers);
+        let layer = |call: &CloseCall| call.layer.and_then(|layer| rest.layers.get(layer)).copied();
+        let calls = allocated.close_calls.into_iter().map(|call| CloseCall { layer: layer(&call), ..call });
+        let mut close_calls: Vec<CloseCall> = rest.close_calls.iter().cloned().chain(calls).collect();
+        let mut inside = std::mem::take(&mut allocated.plan.layers);
+        if let Some(heads) = rest.width.and_then(|width| width.heads) {
+            for (index, (kept, scores)) in inside.iter_mut().zip(scores).enumerate() {
+                let scores = scores[Unit::Heads as usize].as_ref().ok_or_else(|| Error::internal("heads without scores"))?;
+                let calls;
+                (kept.heads, calls) = select(scores, heads, index, Unit::Heads);
+                close_calls.extend(calls);
+            }
+        }
+        if let Some(width) = rest.width.filter(|width| width.hidden < self.architecture.hidden) {
+            let scores = Scores::Independent(importance.hidden.to_vec());
+            let (kept, calls) = select(&scores, width.hidden, 0, Unit::Heads);
+            close_calls.extend(calls.into_iter().map(|call| CloseCall { layer: None, unit: Structure::Hidden, ..call }));
+            allocated.plan.hidden = Some(kept);
+        }
         allocated.plan.layers = vec![LayerPlan::removed(); self.architecture.layers.len()];
         for (&index, kept) in rest.layers.iter().zip(inside) {
             allocated.plan.layers[index] = kept;
         }
-        let calls = allocated.close_calls.into_iter().map(|call| CloseCall { layer: rest.layers[call.layer], ..call });
-        allocated.close_calls = rest.close_calls.iter().cloned().chain(calls).collect();
+        allocated.close_calls = close_calls;
         Ok(allocated)
     }
 
@@ -89,57 +111,65 @@ impl Cut<'_> {
         }
     }
 
-    fn request<'a>(&self, architecture: &'a Architecture, ratio: f64, units: &'a [Unit]) -> Request<'a> {
+    pub(super) fn request<'a>(&self, architecture: &'a Architecture, ratio: f64, units: &'a [Unit]) -> Request<'a> {
         Request { architecture, units, ratio, floor: self.floor, stock: self.stock, length: self.length }
     }
 
     /// What layers cost in the allocation's budget.
-    fn cost(&self, architecture: &Architecture) -> f64 {
+    pub(super) fn cost(&self, architecture: &Architecture) -> f64 {
         match (self.allocation.budget(), self.length) {
             (Budget::Flops, Some(length)) if !self.units().is_empty() => Costs::flops(architecture, length).total(),
             _ => architecture.linear_parameters() as f64,
         }
     }
 
-    fn removes(&self, structure: Structure) -> bool {
+    pub(super) fn removes(&self, structure: Structure) -> bool {
         self.structures.contains(&structure)
     }
 
     /// The units inside of layers that may be removed.
-    fn units(&self) -> Vec<Unit> {
+    pub(super) fn units(&self) -> Vec<Unit> {
         self.structures.iter().filter_map(|structure| structure.unit()).collect()
     }
 
-    /// What is left once whole layers are gone.
-    fn rest(&self, importance: Importance<'_>) -> Result<Rest> {
+    /// What is left once whole layers or channels are gone.
+    fn rest(&self, influences: &[f64]) -> Result<Rest> {
         let all = self.architecture;
-        if !self.removes(Structure::Layers) {
-            return Ok(Rest {
-                architecture: all.clone(),
-                layers: (0..all.layers.len()).collect(),
-                ratio: self.ratio,
-                close_calls: Vec::new(),
-            });
+        let mut rest = Rest {
+            architecture: all.clone(),
+            layers: (0..all.layers.len()).collect(),
+            units: self.units(),
+            ratio: self.ratio,
+            width: None,
+            close_calls: Vec::new(),
+        };
+        if self.removes(Structure::Hidden) {
+            let width = width(self)?;
+            rest.architecture = all.narrowed(width.hidden, width.heads);
+            rest.units = super::width::units(self, &width);
+            rest.width = Some(width);
+        } else if self.removes(Structure::Layers) {
+            let found = depth(all, influences, self.ratio, rest.units.is_empty())?;
+            rest.architecture.layers = found.kept.iter().map(|&index| all.layers[index].clone()).collect();
+            rest.layers = found.kept;
+            rest.close_calls = found.close_calls;
         }
-        let found = depth(all, importance.layers, self.ratio, self.units().is_empty())?;
-        let layers: Vec<Layer> = found.kept.iter().map(|&index| all.layers[index].clone()).collect();
-        let rest = Architecture { layers, ..all.clone() };
-        let (total, left) = (self.cost(all), self.cost(&rest));
-        Ok(Rest {
-            architecture: rest,
-            layers: found.kept,
-            ratio: ((self.ratio * total - (total - left)) / left.max(1.0)).max(0.0),
-            close_calls: found.close_calls,
-        })
+        rest.ratio = self.rest_ratio(&rest.architecture).max(0.0);
+        Ok(rest)
+    }
+
+    /// Share of what is left that is still to go; below 0 where too much is gone already.
+    pub(super) fn rest_ratio(&self, left: &Architecture) -> f64 {
+        1.0 - (1.0 - self.ratio) * self.cost(self.architecture) / self.cost(left).max(1.0)
     }
 
     fn check_rest(&self, rest: &Rest) -> Result<()> {
-        let units = self.units();
-        if units.is_empty() {
+        // A width was found together with what the allocation takes up.
+        if rest.units.is_empty() || rest.width.is_some() {
             return Ok(());
         }
         let gone = self.architecture.layers.len() - rest.layers.len();
-        self.allocation.check(&self.request(&rest.architecture, rest.ratio, &units)).map_err(|error| match gone {
+        self.allocation.check(&self.request(&rest.architecture, rest.ratio, &rest.units)).map_err(|error| match gone {
             0 => error,
             _ => Error::recipe(format!("Once {gone} layers are gone, of what is left: {error}")),
         })
@@ -152,7 +182,7 @@ mod tests {
     use crate::allocate::tests::Bench;
     use crate::allocate::{ALLOCATIONS, allocation};
     use crate::model::testing::TinyBert;
-    use crate::score::{ScoreOptions, Scores};
+    use crate::score::ScoreOptions;
     use pollster::block_on;
 
     fn scores(architecture: &Architecture) -> Vec<LayerScores> {
@@ -164,7 +194,7 @@ mod tests {
     fn layers_go_first_and_neurons_take_up_the_rest() {
         let bench = Bench::of(&TinyBert { layers: 5, ..TinyBert::default() });
         let architecture = &bench.model.architecture;
-        let importance = Importance { layers: &[0.4, 0.1, 0.3, 0.5, 0.2] };
+        let importance = Importance { layers: &[0.4, 0.1, 0.3, 0.5, 0.2], hidden: &[] };
         let cut = |structures, ratio| Cut {
             architecture,
             structures,
@@ -212,5 +242,34 @@ mod tests {
         };
         let realised = 1.0 - flops(&found) / flops(&Plan::dense(architecture));
         assert!((realised - 0.3).abs() < 0.005 && found.layers[1].is_removed(), "{realised}");
+    }
+
+    #[test]
+    fn channels_go_with_heads_and_neurons_take_up_the_rest() {
+        let bench = Bench::of(&TinyBert { hidden: 48, heads: 12, neurons: 96, ..TinyBert::default() });
+        let architecture = &bench.model.architecture;
+        let hidden: Vec<f64> = (0..48).map(|channel| f64::from(channel % 5)).collect();
+        let importance = Importance { layers: &[], hidden: &hidden };
+        let structures = [Structure::Hidden, Structure::Heads, Structure::Neurons];
+        let cut = Cut {
+            architecture,
+            structures: &structures,
+            allocation: ALLOCATIONS[0],
+            ratio: 0.53,
+            floor: 0.0,
+            stock: true,
+            length: Some(9.0),
+        };
+        cut.check().unwrap();
+        let options = ScoreOptions::default();
+        let found = block_on(cut.plan(&bench.whole(&cut.units(), &options), &scores(architecture), importance)).unwrap();
+        assert!((found.plan.ratio(architecture) - 0.53).abs() < 0.005, "{}", found.plan.ratio(architecture));
+        assert_eq!(found.plan.layers[1].heads, [4, 5, 6, 7, 8, 9, 10, 11]);
+        // All channels of scores 4, 3 and 2, and the first four of score 1; the others of that score were close.
+        let kept = found.plan.hidden.unwrap();
+        assert_eq!(kept.len(), 32);
+        let expected = |channel: &u32| matches!(channel % 5, 2..=4) || channel % 5 == 1 && *channel < 21;
+        assert!(kept.iter().all(expected), "{kept:?}");
+        assert_eq!(found.close_calls.iter().filter(|call| call.unit == Structure::Hidden && call.layer.is_none()).count(), 10);
     }
 }

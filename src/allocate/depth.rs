@@ -67,7 +67,7 @@ fn close_calls(order: &[usize], influences: &[f64], count: usize) -> Vec<CloseCa
     let (removed, kept) = order.split_at(count);
     let (Some(&last), Some(&first)) = (removed.last(), kept.first()) else { return Vec::new() };
     let margin = STATISTIC_ERROR * influences[first].abs();
-    let call = |&layer: &usize, kept| CloseCall { layer, unit: Structure::Layers, index: layer as u32, kept };
+    let call = |&layer: &usize, kept| CloseCall { layer: Some(layer), unit: Structure::Layers, index: layer as u32, kept };
     let near_kept = kept.iter().filter(|&&layer| influences[layer] - influences[last] <= margin).map(|layer| call(layer, true));
     let near_removed = removed.iter().filter(|&&layer| influences[first] - influences[layer] <= margin).map(|layer| call(layer, false));
     near_kept.chain(near_removed).collect()
@@ -99,7 +99,7 @@ mod tests {
         let architecture = open(TinyBert { layers: 4, ..TinyBert::default() }.folder()).architecture;
         let calls = |influences: &[f64]| {
             let found = depth(&architecture, influences, 0.25, true).unwrap();
-            found.close_calls.iter().map(|call| (call.layer, call.kept)).collect::<Vec<_>>()
+            found.close_calls.iter().map(|call| (call.index, call.kept)).collect::<Vec<_>>()
         };
         assert_eq!(calls(&[0.2, 0.1, 0.1, 0.3]), [(2, true), (1, false)]);
         assert_eq!(calls(&[0.2, 0.1, 0.15, 0.3]), []);

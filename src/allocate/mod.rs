@@ -15,6 +15,7 @@ mod split;
 #[cfg(test)]
 mod tests;
 mod uniform;
+mod width;
 
 pub use costs::Budget;
 pub use cut::{Cut, Importance};

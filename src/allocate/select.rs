@@ -10,8 +10,9 @@ pub const STATISTIC_ERROR: f64 = 1e-4;
 /// A unit that another device might have decided otherwise.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CloseCall {
-    /// Layer, from 0.
-    pub layer: usize,
+    /// Layer, from 0; absent where the unit runs through all of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layer: Option<usize>,
     /// Kind of unit; a layer is a unit of its own.
     pub unit: Structure,
     /// Index of the unit.
@@ -34,7 +35,7 @@ pub fn select(scores: &Scores, keep: usize, layer: usize, unit: Unit) -> (Vec<u3
         let (last, next) = (scores[last as usize], scores[next as usize]);
         let margin = STATISTIC_ERROR * last.abs().max(next.abs());
         // Kept units close to the best removed one, and removed units close to the worst kept one.
-        let call = |&index: &u32, kept| CloseCall { layer, unit: unit.into(), index, kept };
+        let call = |&index: &u32, kept| CloseCall { layer: Some(layer), unit: unit.into(), index, kept };
         close.extend(kept.iter().filter(|&&i| scores[i as usize] - next <= margin).map(|i| call(i, true)));
         close.extend(removed.iter().filter(|&&i| last - scores[i as usize] <= margin).map(|i| call(i, false)));
     }
@@ -52,8 +53,8 @@ fn select_from_curve(curve: &[Removal], keep: usize, layer: usize, unit: Unit) -
     if let (Some(last), Some(next)) = (removed.last(), left.first())
         && (next.cost - last.cost).abs() <= STATISTIC_ERROR * last.cost.abs().max(next.cost.abs())
     {
-        close.push(CloseCall { layer, unit: unit.into(), index: next.unit, kept: true });
-        close.push(CloseCall { layer, unit: unit.into(), index: last.unit, kept: false });
+        close.push(CloseCall { layer: Some(layer), unit: unit.into(), index: next.unit, kept: true });
+        close.push(CloseCall { layer: Some(layer), unit: unit.into(), index: last.unit, kept: false });
     }
     let mut kept: Vec<u32> = left.iter().map(|removal| removal.unit).collect();
     kept.sort_unstable();

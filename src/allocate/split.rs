@@ -175,7 +175,7 @@ impl Split {
             }
             let (Some(last), Some(next)) = (left.first(), gone.last()) else { continue };
             let margin = last.error.max(next.error);
-            let call = |step: &Step, kept| CloseCall { layer: step.layer, unit: unit.into(), index: step.index, kept };
+            let call = |step: &Step, kept| CloseCall { layer: Some(step.layer), unit: unit.into(), index: step.index, kept };
             close_calls.extend(left.iter().take_while(|step| step.value - next.value <= margin).map(|step| call(step, true)));
             close_calls.extend(gone.iter().rev().take_while(|step| last.value - step.value <= margin).map(|step| call(step, false)));
         }

@@ -277,7 +277,7 @@ fn close_calls_are_those_across_layers() {
     }
     // One of the two that lose least; the other is nearly the same.
     let found = bench.plan(&search::PARAMETERS, bench.request(&[Unit::Neurons], 33.0 / 5688.0), &scores).unwrap();
-    let calls: Vec<(usize, u32, bool)> = found.close_calls.iter().map(|call| (call.layer, call.index, call.kept)).collect();
+    let calls: Vec<(usize, u32, bool)> = found.close_calls.iter().map(|call| (call.layer.unwrap(), call.index, call.kept)).collect();
     assert_eq!(calls, [(1, 0, true), (0, 0, false)]);
     assert_eq!(found.plan.layers[0].neurons, (1..24).collect::<Vec<u32>>());
 }

@@ -1,6 +1,7 @@
 //! Pass 1: the dense model over the calibration set, one layer at a time.
 
-use super::{Influence, Needs, SiteMoments, SiteStatistics, Statistics, Store, Stream};
+use super::readers::{LayerReaders, head_sums};
+use super::{Influence, Needs, Readers, SiteMoments, SiteStatistics, Statistics, Store, Stream};
 use crate::base::{Phase, Result, Run};
 use crate::checkpoint::Checkpoint;
 use crate::device::Device;
@@ -50,6 +51,7 @@ pub async fn dense_pass(
     let mut statistics = Statistics::default();
     let (depth, batches) = (architecture.layers.len(), &calibration.batches);
     run.report(Phase::Calibrate, None, depth, 0.0);
+    let mut read = Vec::with_capacity(depth);
     let mut states = Stream::embed(device, store, checkpoint, architecture, batches).await?;
     each_layer(checkpoint, architecture, async |index, layer, host| {
         let block = Block::upload(device, checkpoint, architecture, layer, &host).await?;
@@ -59,12 +61,16 @@ pub async fn dense_pass(
             sites.push(SiteMoments::new(device, layer.units(unit) * layer.unit_size(unit), needs.gram).await?);
         }
         let mut influence = Influence::new(device).await?;
+        let mut readers = if needs.readers { Some(LayerReaders::new(device, architecture.hidden).await?) } else { None };
         for (number, batch) in batches.iter().enumerate() {
             let share = (index as f64 + number as f64 / batches.len() as f64) / depth as f64;
             run.report(Phase::Calibrate, Some(index), depth, share);
             let below = states.get(device, store, number).await?;
             let mut x = below.clone();
             for (unit, site) in Unit::ALL.into_iter().zip(&mut sites) {
+                if let Some(readers) = &mut readers {
+                    readers.of(unit as usize)?.add(device, &block.read_by(device, unit, &x).await?).await?;
+                }
                 let inputs = block.consumed(device, unit, &x, batch).await?;
                 site.pick(number < calibration.fitted).add(device, &inputs).await?;
                 x = block.advance(device, unit, &x, &inputs).await?;
@@ -75,6 +81,9 @@ pub async fn dense_pass(
         }
         drop(block);
         statistics.influences.push(influence.mean(device).await?);
+        if let Some(readers) = readers {
+            read.push(readers.read(device).await?);
+        }
         let mut kept = Vec::with_capacity(sites.len());
         for site in sites {
             kept.push(SiteStatistics::keep(device, store, site).await?);
@@ -83,6 +92,10 @@ pub async fn dense_pass(
         device.finish().await
     })
     .await?;
+    if needs.readers {
+        let head = head_sums(device, store, checkpoint, architecture, &states, batches).await?;
+        statistics.readers = Some(Readers { layers: read, head });
+    }
     run.report(Phase::Calibrate, None, depth, 1.0);
     Ok(statistics)
 }

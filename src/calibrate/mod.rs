@@ -4,6 +4,7 @@ mod dense;
 mod influence;
 mod mask_gradients;
 mod moments;
+mod readers;
 mod statistics;
 mod store;
 mod stream;
@@ -12,6 +13,7 @@ pub use dense::{Calibration, dense_pass};
 pub use influence::Influence;
 pub use mask_gradients::{LossTargets, MaskGradients, mask_gradients};
 pub use moments::{HostSums, Moments, SiteMoments};
+pub use readers::Readers;
 pub use statistics::{KeptMoments, SiteStatistics, Statistics};
 pub use store::{Kept, Shelf, Shelves, Store, Tier, Tiers};
 pub use stream::Stream;
@@ -23,6 +25,8 @@ pub struct Needs {
     pub statistics: bool,
     /// The Gram matrix of the consumer's input.
     pub gram: bool,
+    /// Column sums of what the residual stream's readers read.
+    pub readers: bool,
     /// Gradients of the loss with respect to masks on units, which the criterion takes itself: a pass up and down all layers.
     pub gradients: bool,
     /// The classes of the calibration text, where it has them.
@@ -34,14 +38,15 @@ pub struct Needs {
 impl Needs {
     /// Whether the calibration text is looked at.
     pub fn any(self) -> bool {
-        self.statistics || self.gram || self.gradients || self.resident
+        self.statistics || self.gram || self.readers || self.gradients || self.resident
     }
 
     /// Everything that either needs.
     pub fn union(self, other: Self) -> Self {
         Self {
-            statistics: self.statistics || other.statistics || self.gram || other.gram,
+            statistics: self.statistics || other.statistics || self.gram || other.gram || self.readers || other.readers,
             gram: self.gram || other.gram,
+            readers: self.readers || other.readers,
             gradients: self.gradients || other.gradients,
             labels: self.labels || other.labels,
             resident: self.resident || other.resident,
@@ -50,6 +55,6 @@ impl Needs {
 
     /// What the pass over the dense model collects of it.
     pub fn of_pass(self) -> Self {
-        Self { statistics: self.statistics, gram: self.gram, ..Self::default() }
+        Self { statistics: self.statistics, gram: self.gram, readers: self.readers, ..Self::default() }
     }
 }

@@ -1,7 +1,7 @@
 //! Statistics of the whole model as they wait for scores and repairs.
 
 use super::store::{Kept, Store};
-use super::{HostSums, Moments, SiteMoments};
+use super::{HostSums, Moments, Readers, SiteMoments};
 use crate::base::Result;
 use crate::device::{Device, Tensor};
 use crate::model::Unit;
@@ -52,6 +52,8 @@ pub struct Statistics {
     pub layers: Vec<Vec<SiteStatistics>>,
     /// How much each layer changes the residual stream.
     pub influences: Vec<f64>,
+    /// What the residual stream's readers read, where it was needed.
+    pub readers: Option<Readers>,
 }
 
 impl Statistics {

@@ -20,7 +20,11 @@ impl Stream {
         architecture: &Architecture,
         batches: &[Batch],
     ) -> Result<Self> {
-        let embedding = Embedding::new(device, checkpoint, architecture, batches).await?;
+        Self::of(device, store, &Embedding::new(device, checkpoint, architecture, batches).await?, batches).await
+    }
+
+    /// The states that embedding tables give.
+    pub async fn of(device: &Device, store: &Store, embedding: &Embedding, batches: &[Batch]) -> Result<Self> {
         let mut kept = Vec::with_capacity(batches.len());
         for batch in batches {
             kept.push(store.keep(device, embedding.states(device, batch).await?, false).await?);

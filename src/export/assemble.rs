@@ -3,6 +3,7 @@
 use super::card::{self, Card, Facts};
 use super::convert::{convert, flatten};
 use super::names::Names;
+use super::narrow::Narrowing;
 use super::pad::grow;
 use super::widths::{OutputSize, output_size, shapes, written};
 use super::{OutputKind, OutputOptions, biases, check_plan, config, copied, loader, output_dtype};
@@ -47,15 +48,16 @@ pub struct Artifacts<'a> {
 pub async fn assemble(artifacts: Artifacts<'_>, scratch: &dyn Scratch) -> Result<Vec<OutputFile>> {
     let Artifacts { folder, checkpoint, architecture, config, plan, options, .. } = artifacts;
     check_plan(architecture, plan, options)?;
-    let widths = written(architecture, plan, options);
-    let mut adapted = config::adapt(architecture, config, &widths, options)?;
+    let written = written(architecture, plan, options);
+    let mut adapted = config::adapt(architecture, config, &written, options)?;
     let mut changed = artifacts.changed;
-    biases::complete(architecture, checkpoint, &mut adapted, &widths, options, &mut changed, scratch).await?;
+    biases::complete(architecture, checkpoint, &mut adapted, &written, options, &mut changed, scratch).await?;
     let mut files = vec![OutputFile::text("config.json", adapted.to_text())];
 
-    let shapes = shapes(architecture, &widths);
+    let shapes = shapes(architecture, checkpoint, &written);
+    let narrowing = Narrowing::of(architecture, checkpoint, plan).await?;
     let names = Names::new(architecture, plan);
-    let tensors = tensors(checkpoint, changed, options, &names, &shapes, scratch).await?;
+    let tensors = tensors(checkpoint, changed, options, &names, narrowing.as_ref(), &shapes, scratch).await?;
     files.extend(flatten(lay_out(tensors, &metadata(checkpoint, &artifacts.recipe), DEFAULT_SHARD_LIMIT)?));
 
     files.extend(copied::files(folder));
@@ -66,7 +68,7 @@ pub async fn assemble(artifacts: Artifacts<'_>, scratch: &dyn Scratch) -> Result
         architecture,
         options,
         plan,
-        widths: &widths,
+        written: &written,
         recipe: &artifacts.recipe,
         before: OutputSize { parameters: checkpoint.parameters(), bytes: checkpoint.total_bytes() },
         after: output_size(architecture, checkpoint, plan, options),
@@ -86,6 +88,7 @@ async fn tensors(
     changed: Vec<OutputTensor>,
     options: &OutputOptions,
     names: &Names<'_>,
+    narrowing: Option<&Narrowing>,
     shapes: &HashMap<String, Vec<u64>>,
     scratch: &dyn Scratch,
 ) -> Result<Vec<OutputTensor>> {
@@ -95,7 +98,11 @@ async fn tensors(
     for entry in checkpoint.entries() {
         let Some(name) = names.of(&entry.name) else { continue };
         let dtype = output_dtype(options, entry.dtype);
-        let tensor = match changed.remove(&entry.name) {
+        let narrow = match narrowing {
+            Some(narrowing) if !changed.contains_key(&entry.name) => narrowing.slice(entry, dtype, scratch).await?,
+            _ => None,
+        };
+        let tensor = match changed.remove(&entry.name).or(narrow) {
             Some(tensor) => tensor,
             None => {
                 let data =

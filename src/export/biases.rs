@@ -18,7 +18,7 @@ pub(super) async fn complete(
     architecture: &Architecture,
     checkpoint: &Checkpoint,
     config: &mut Config,
-    widths: &Written,
+    written: &Written,
     options: &OutputOptions,
     changed: &mut Vec<OutputTensor>,
     scratch: &dyn Scratch,
@@ -29,8 +29,9 @@ pub(super) async fn complete(
     for flag in flags {
         let around = || {
             let units = move || Unit::ALL.into_iter().filter(move |&unit| architecture.bias_flag(unit) == Some(flag));
-            let layers = architecture.layers.iter().zip(widths).filter_map(|(layer, widths)| Some((layer, (*widths)?)));
-            layers.flat_map(move |(layer, widths)| units().flat_map(|unit| layer.around(unit)).map(move |linear| (layer, widths, linear)))
+            written
+                .of(architecture)
+                .flat_map(move |(layer, widths)| units().flat_map(|unit| layer.around(unit)).map(move |linear| (layer, widths, linear)))
         };
         let added = around().any(|(_, _, linear)| linear.bias.is_none() && there.contains(&added_name(linear)));
         if !added {
@@ -42,7 +43,7 @@ pub(super) async fn complete(
             if linear.bias.is_some() || there.contains(&name) {
                 continue;
             }
-            let outputs = outputs_of(layer, widths, linear);
+            let outputs = outputs_of(layer, written.hidden, widths, linear);
             let dtype = output_dtype(options, checkpoint.require(&linear.weight)?.dtype);
             let source = scratch.put(&name, vec![0; outputs * dtype.size()]).await?;
             changed.push(OutputTensor { name, dtype, shape: vec![outputs as u64], data: Data::Changed(source) });

@@ -50,7 +50,7 @@ pub(super) struct Facts<'a> {
     pub(super) options: &'a OutputOptions,
     pub(super) plan: &'a Plan,
     /// Widths that are written, padding included.
-    pub(super) widths: &'a Written,
+    pub(super) written: &'a Written,
     /// JSON text of the recipe.
     pub(super) recipe: &'a str,
     pub(super) before: OutputSize,
@@ -200,13 +200,17 @@ fn numbers(out: &mut String, card: &Card, facts: &Facts<'_>) {
         row(&name, shown(card.before), shown(card.after));
     }
     line(out, "");
-    let mut layers = facts.widths.iter().zip(&facts.plan.layers).filter_map(|(written, kept)| Some(((*written)?, kept)));
+    let mut layers = facts.written.layers.iter().zip(&facts.plan.layers).filter_map(|(written, kept)| Some(((*written)?, kept)));
     if layers.any(|(written, kept)| written.heads != kept.heads.len() || written.neurons != kept.neurons.len()) {
         line(out, "Some removed units are still there as zeros, so that a stock config fits; they count among the parameters and bytes.\n");
     }
 }
 
 fn layers(out: &mut String, facts: &Facts<'_>) {
+    if facts.written.hidden < facts.architecture.hidden {
+        let (kept, all) = (facts.written.hidden, facts.architecture.hidden);
+        line(out, &format!("## Kept channels\n\n{kept} of {all} channels of the residual stream, in all layers.\n"));
+    }
     line(out, "## Kept units\n\n| layer | heads | neurons |\n| ---: | ---: | ---: |");
     for (index, (kept, layer)) in facts.plan.layers.iter().zip(&facts.architecture.layers).enumerate() {
         let (heads, neurons) = (layer.units(Unit::Heads), layer.neurons);

@@ -4,6 +4,7 @@ use super::widths::{full_heads, pads_heads};
 use super::{OutputKind, OutputOptions, loader};
 use crate::allocate::Plan;
 use crate::base::{Error, Result};
+use crate::checkpoint::Checkpoint;
 use crate::model::{Architecture, Layer, Structure, Unit};
 
 /// Refuses what the output kind cannot express. `structures` are those that a recipe wants to remove; none where it removes
@@ -13,16 +14,26 @@ use crate::model::{Architecture, Layer, Structure, Unit};
 /// A sentence that says what would work.
 pub fn check_request(architecture: &Architecture, structures: &[Structure], uneven: Option<&str>, options: &OutputOptions) -> Result<()> {
     check_options(architecture, options)?;
+    let [heads, neurons, hidden] =
+        [Structure::Heads, Structure::Neurons, Structure::Hidden].map(|structure| structures.contains(&structure));
+    if hidden && options.pad {
+        return Err(Error::recipe(PADDED_HIDDEN));
+    }
     if options.kind != OutputKind::Stock {
         return Ok(());
     }
-    let [heads, neurons] = [Structure::Heads, Structure::Neurons].map(|structure| structures.contains(&structure));
-    if heads && !architecture.stock_units.contains(&Unit::Heads) && !options.pad {
-        return Err(Error::recipe(format!(
-            "A stock {} config cannot say that a model has fewer heads, so output kind \"stock\" cannot remove them: remove neurons \
-             only, or {OTHER_OUTPUT}.",
-            architecture.family
-        )));
+    if architecture.heads_fill_hidden() && heads != hidden && !options.pad {
+        let family = architecture.family;
+        return Err(Error::recipe(match hidden {
+            true => format!(
+                "In a stock {family} config heads fill the hidden channels, so that hidden goes only together with heads: add heads to \
+                 method.units, or choose output kind \"sliced\"."
+            ),
+            false => format!(
+                "A stock {family} config cannot say that a model has fewer heads, so output kind \"stock\" cannot remove them: remove neurons \
+                 only, or hidden together with heads, or {OTHER_OUTPUT}."
+            ),
+        }));
     }
     if let Some(allocation) = uneven {
         check_even(architecture, [heads, neurons], allocation, options)?;
@@ -72,6 +83,14 @@ pub fn check_plan(architecture: &Architecture, plan: &Plan, options: &OutputOpti
             architecture.layers.len()
         )));
     }
+    let narrow = match plan.kept_hidden(architecture) {
+        Some(kept) => {
+            check_hidden(architecture, kept.len(), options)?;
+            Some(architecture.narrowed(kept.len(), None))
+        }
+        None => None,
+    };
+    let architecture = narrow.as_ref().unwrap_or(architecture);
     if options.kind != OutputKind::Stock {
         return Ok(());
     }
@@ -85,6 +104,45 @@ pub fn check_plan(architecture: &Architecture, plan: &Plan, options: &OutputOpti
     check_neurons(architecture, stay().map(|(index, layer)| (index, layer.neurons.len())), "The plan keeps")
 }
 
+/// Refuses, before any work, to make the residual stream narrower where a tensor may read it in a way that is not known.
+///
+/// # Errors
+/// There is such a tensor; the message names it.
+pub fn check_tensors(architecture: &Architecture, checkpoint: &Checkpoint) -> Result<()> {
+    match architecture.obscure_tensor(checkpoint) {
+        None => Ok(()),
+        Some(name) => Err(Error::recipe(format!(
+            "Hidden channels cannot go: Coppice does not know how tensor {name}, which no block has, reads them; remove heads, neurons or layers."
+        ))),
+    }
+}
+
+/// Refuses a width of the residual stream that a config cannot say.
+fn check_hidden(architecture: &Architecture, kept: usize, options: &OutputOptions) -> Result<()> {
+    if options.pad {
+        return Err(Error::recipe(PADDED_HIDDEN));
+    }
+    let layers = &architecture.layers;
+    let (step, what) = match architecture.width_fields.heads {
+        None => (layers.first().map_or(1, |layer| layer.head_dim), "the width of its heads"),
+        Some(fields) if fields.divide_hidden && options.kind == OutputKind::Sliced => {
+            (layers.iter().map(|layer| layer.heads).max().unwrap_or(1), "the number of its query heads")
+        }
+        Some(_) => return Ok(()),
+    };
+    if kept.is_multiple_of(step.max(1)) {
+        return Ok(());
+    }
+    Err(Error::recipe(format!(
+        "The plan keeps {kept} hidden channels, and a {} config wants a multiple of {step}, {what}: keep {} or {} channels.",
+        architecture.family,
+        kept / step * step,
+        (kept / step + 1) * step
+    )))
+}
+
+const PADDED_HIDDEN: &str =
+    "Hidden channels cannot be padded, since a normalisation counts channels of zeros too; leave \"pad\" out, or hidden.";
 const OTHER_OUTPUT: &str = "choose output kind \"sliced\", or set \"pad\": true to write zeros in their places";
 
 fn check_options(architecture: &Architecture, options: &OutputOptions) -> Result<()> {

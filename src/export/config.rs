@@ -3,6 +3,7 @@
 use super::loader::{self, MODULE};
 use super::widths::Written;
 use super::{OutputDtype, OutputKind, OutputOptions};
+use crate::allocate::Widths;
 use crate::base::Result;
 use crate::model::{Architecture, Config, LAYERS_FIELD};
 use serde_json::{Map, Value, json};
@@ -16,12 +17,13 @@ const BY_LAYER: &[&str] = &["layer_types"];
 const WINDOW_LAYERS: &str = "max_window_layers";
 
 /// The config of an output of these widths, in the spelling and order of the input's.
-pub(super) fn adapt(architecture: &Architecture, config: &Config, widths: &Written, options: &OutputOptions) -> Result<Config> {
+pub(super) fn adapt(architecture: &Architecture, config: &Config, written: &Written, options: &OutputOptions) -> Result<Config> {
     let mut config = config.clone();
-    leave_layers_out(architecture, &mut config, widths);
+    leave_layers_out(architecture, &mut config, &written.layers);
+    narrow(architecture, &mut config, written.hidden);
     match options.kind {
         OutputKind::Stock => {
-            if let (Some(first), Some(layer)) = (widths.iter().flatten().next(), architecture.layers.first()) {
+            if let Some((layer, first)) = written.of(architecture).next() {
                 config.set(architecture.width_fields.neurons, first.neurons);
                 if let Some(fields) = architecture.width_fields.heads {
                     config.set(architecture.width_fields.query_heads, first.heads * layer.group());
@@ -34,7 +36,7 @@ pub(super) fn adapt(architecture: &Architecture, config: &Config, widths: &Writt
         }
         OutputKind::Sliced => {
             let layers: Vec<Value> =
-                widths.iter().flatten().map(|layer| json!({ "heads": layer.heads, "neurons": layer.neurons })).collect();
+                written.layers.iter().flatten().map(|layer| json!({ "heads": layer.heads, "neurons": layer.neurons })).collect();
             config.set(LAYERS_FIELD, layers);
             config.set(AUTO_MAP, loader::find(architecture.family)?.auto_map());
         }
@@ -54,7 +56,7 @@ pub(super) fn adapt(architecture: &Architecture, config: &Config, widths: &Writt
 }
 
 /// Counts the layers that stay, wherever a config speaks of them.
-fn leave_layers_out(architecture: &Architecture, config: &mut Config, widths: &Written) {
+fn leave_layers_out(architecture: &Architecture, config: &mut Config, widths: &[Option<Widths>]) {
     let kept = widths.iter().flatten().count();
     if kept == widths.len() {
         return;
@@ -69,6 +71,21 @@ fn leave_layers_out(architecture: &Architecture, config: &mut Config, widths: &W
     // A limit above all layers stays one.
     if let Some(first) = config.get(WINDOW_LAYERS).and_then(Value::as_u64).filter(|&first| first < widths.len() as u64) {
         config.set(WINDOW_LAYERS, widths.iter().take(first as usize).flatten().count());
+    }
+}
+
+/// Sets the width of the residual stream, and the heads that fill it where their number alone tells how wide they are.
+fn narrow(architecture: &Architecture, config: &mut Config, hidden: usize) {
+    if hidden == architecture.hidden {
+        return;
+    }
+    let (fields, head_dim) = (architecture.width_fields, architecture.layers.first().map_or(1, |layer| layer.head_dim).max(1));
+    for &field in fields.hidden {
+        config.set(field, hidden);
+    }
+    match fields.heads {
+        Some(heads) => config.set(heads.head_dim, head_dim),
+        None => config.set(fields.query_heads, hidden / head_dim),
     }
 }
 

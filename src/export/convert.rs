@@ -19,21 +19,37 @@ pub(super) async fn convert(entry: &Entry, dtype: Dtype, scratch: &dyn Scratch) 
     let mut start = entry.range.start;
     while start < entry.range.end || pieces.is_empty() {
         let end = entry.range.end.min(start + step);
-        let encoded = encode(dtype, &decode(entry.dtype, &entry.source.read(start..end).await?)?);
-        if encoded.overflowed > 0 {
-            return Err(Error::recipe(format!(
-                "Tensor {} holds values that {} cannot hold, so they would become infinite; choose output dtype \"bf16\" or \"f32\".",
-                entry.name,
-                dtype.name()
-            )));
-        }
-        pieces.push(scratch.put(&entry.name, encoded.bytes).await?);
+        let bytes = encoded(&entry.name, entry.dtype, dtype, entry.source.read(start..end).await?)?;
+        pieces.push(scratch.put(&entry.name, bytes).await?);
         start = end;
         yield_now().await;
     }
+    Ok(joined(&entry.name, pieces))
+}
+
+/// Values of type `from` as values of type `to`; the same bytes where nothing changes.
+///
+/// # Errors
+/// A finite value is out of the range of `to`; the message names the tensor.
+pub(super) fn encoded(name: &str, from: Dtype, to: Dtype, bytes: Vec<u8>) -> Result<Vec<u8>> {
+    if from == to {
+        return Ok(bytes);
+    }
+    let encoded = encode(to, &decode(from, &bytes)?);
+    if encoded.overflowed > 0 {
+        return Err(Error::recipe(format!(
+            "Tensor {name} holds values that {} cannot hold, so they would become infinite; choose output dtype \"bf16\" or \"f32\".",
+            to.name()
+        )));
+    }
+    Ok(encoded.bytes)
+}
+
+/// Sources one after the other, as the bytes of one tensor.
+pub fn joined(name: &str, pieces: Vec<Source>) -> Source {
     match pieces.as_slice() {
-        [one] => Ok(one.clone()),
-        _ => Ok(Rc::new(Pieces { name: entry.name.clone(), pieces })),
+        [one] => one.clone(),
+        _ => Rc::new(Pieces { name: name.to_owned(), pieces }),
     }
 }
 

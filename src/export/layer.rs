@@ -4,11 +4,11 @@ use super::OutputOptions;
 use super::biases::added_name;
 use super::pad::{scatter_inputs, scatter_outputs};
 use super::widths::{full_heads, pads_heads};
-use crate::allocate::{LayerPlan, channels};
+use crate::allocate::{LayerPlan, Plan, channels};
 use crate::base::{Error, Result};
 use crate::checkpoint::{Data, Matrix, OutputTensor, Scratch};
-use crate::forward::{HostLayer, HostLinear};
-use crate::model::{Architecture, Layer, Linear, Unit};
+use crate::forward::{HostLayer, HostLinear, HostNorm};
+use crate::model::{Architecture, Layer, Linear, Norm, Unit};
 
 /// The tensors of pruned layer `index`. `pruned` has sliced producers and repaired consumers in the output dtype.
 ///
@@ -22,21 +22,25 @@ use crate::model::{Architecture, Layer, Linear, Unit};
 pub async fn export_layer(
     architecture: &Architecture,
     index: usize,
-    plan: &LayerPlan,
+    plan: &Plan,
     pruned: &HostLayer,
     options: &OutputOptions,
     scratch: &dyn Scratch,
 ) -> Result<Vec<OutputTensor>> {
     let layer = architecture.layers.get(index).ok_or_else(|| Error::internal(format_args!("there is no layer {index} to export")))?;
-    if plan.is_removed() || plan.heads.len() == layer.units(Unit::Heads) && plan.neurons.len() == layer.neurons {
+    let kept = plan.layers.get(index).ok_or_else(|| Error::internal(format_args!("the plan has no layer {index}")))?;
+    // A narrower residual stream changes all layers.
+    let narrow = plan.kept_hidden(architecture).is_some();
+    let cut = |unit: Unit| narrow || kept.kept(unit).len() < layer.units(unit);
+    if kept.is_removed() || !Unit::ALL.into_iter().any(cut) {
         return Ok(Vec::new());
     }
     let mut writer = Writer { scratch, tensors: Vec::new() };
     let mut consumer = pruned.attention_output.clone();
-    if plan.heads.len() < layer.units(Unit::Heads) {
+    if cut(Unit::Heads) {
         let mut producers = [pruned.query.clone(), pruned.key.clone(), pruned.value.clone()];
         if pads_heads(architecture, options) {
-            let places = Places::new(architecture, layer, plan);
+            let places = Places::new(architecture, layer, kept);
             for (position, producer) in producers.iter_mut().enumerate() {
                 *producer = places.producer(producer, position > 0);
             }
@@ -44,7 +48,7 @@ pub async fn export_layer(
         }
         let [query, key, value] = &producers;
         if layer.query.fused_at.is_some() {
-            let fused = fuse(&[query, key, value])?;
+            let fused = HostLinear::join(&[query, key, value])?;
             writer.linear(&layer.query, &fused).await?;
         } else {
             writer.linear(&layer.query, query).await?;
@@ -53,7 +57,7 @@ pub async fn export_layer(
         }
     }
     writer.linear(&layer.attention_output, &consumer).await?;
-    if plan.neurons.len() < layer.neurons {
+    if cut(Unit::Neurons) {
         if let (Some(linear), Some(gate)) = (&layer.ffn_gate, &pruned.ffn_gate) {
             writer.linear(linear, gate).await?;
         }
@@ -63,11 +67,24 @@ pub async fn export_layer(
     Ok(writer.tensors)
 }
 
-/// Layers that share a tensor, side by side again.
-fn fuse(parts: &[&HostLinear]) -> Result<HostLinear> {
-    let weights: Vec<&Matrix> = parts.iter().map(|part| &part.weight).collect();
-    let biases: Option<Vec<&Matrix>> = parts.iter().map(|part| part.bias.as_ref()).collect();
-    Ok(HostLinear { weight: Matrix::join_outputs(&weights)?, bias: biases.map(|biases| Matrix::join_outputs(&biases)).transpose()? })
+/// The tensors of a linear layer that no block has; a bias that a repair added is named after the weight.
+///
+/// # Errors
+/// Scratch is full.
+pub async fn export_linear(linear: &Linear, host: &HostLinear, scratch: &dyn Scratch) -> Result<Vec<OutputTensor>> {
+    let mut writer = Writer { scratch, tensors: Vec::new() };
+    writer.linear(linear, host).await?;
+    Ok(writer.tensors)
+}
+
+/// The gain of a normalisation.
+///
+/// # Errors
+/// Scratch is full.
+pub async fn export_gain(norm: &Norm, host: &HostNorm, scratch: &dyn Scratch) -> Result<OutputTensor> {
+    let gain = host.gain();
+    let source = scratch.put(&norm.gain, gain.bytes.clone()).await?;
+    Ok(OutputTensor { name: norm.gain.clone(), dtype: gain.dtype, shape: vec![gain.rows as u64], data: Data::Changed(source) })
 }
 
 /// Where the channels of kept heads go in the dense shape.

@@ -13,14 +13,16 @@ mod copied;
 mod layer;
 mod loader;
 mod names;
+mod narrow;
 mod options;
 mod pad;
 mod widths;
 
 pub use assemble::{Artifacts, assemble};
 pub use card::Card;
-pub use check::{check_plan, check_request};
-pub use layer::export_layer;
+pub use check::{check_plan, check_request, check_tensors};
+pub use convert::joined;
+pub use layer::{export_gain, export_layer, export_linear};
 pub use options::{OUTPUT_KINDS, OutputDtype, OutputKind, OutputKindInfo, OutputOptions, output_dtype};
 pub use widths::{OutputSize, output_size};
 

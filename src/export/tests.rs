@@ -11,6 +11,8 @@ use crate::model::{LAYERS_FIELD, Structure};
 use pollster::block_on;
 use std::rc::Rc;
 
+mod structures;
+
 const RECIPE: &str = "{\n  \"version\": 1\n}";
 
 fn stock() -> OutputOptions {
@@ -70,7 +72,7 @@ fn export(model: &Opened, plan: &Plan, options: &OutputOptions) -> Result<Vec<Ou
         let mut changed = Vec::new();
         for (index, kept) in plan.layers.iter().enumerate() {
             let host = pruned(model, index, kept, options).await;
-            changed.extend(export_layer(&model.architecture, index, kept, &host, options, &scratch).await?);
+            changed.extend(export_layer(&model.architecture, index, plan, &host, options, &scratch).await?);
         }
         let artifacts = Artifacts {
             folder: &model.folder,
@@ -173,59 +175,6 @@ fn equal_neuron_counts_shrink_a_stock_config() {
     assert_eq!((size.parameters, size.bytes), (out.checkpoint.parameters(), out.checkpoint.total_bytes()));
     let name = "bert.encoder.layer.1.attention.self.query.weight";
     assert!(values(&model.checkpoint, name) == values(&out.checkpoint, name));
-}
-
-#[test]
-fn layers_that_stay_are_ranges_of_the_input_under_new_names() {
-    let model = open(TinyBert { layers: 5, ..TinyBert::default() }.folder());
-    let mut plan = Plan::dense(&model.architecture);
-    plan.layers[0] = LayerPlan::removed();
-    plan.layers[3] = LayerPlan::removed();
-    for options in [stock(), padded(), sliced()] {
-        let files = export(&model, &plan, &options).unwrap();
-        let out = open(folder_of(&files));
-        assert_eq!((out.config.size("num_hidden_layers").unwrap(), out.architecture.layers.len()), (3, 3));
-        // A header, what comes before layer 0, layers 1 and 2, and all from layer 4 on.
-        assert_eq!(files.iter().find(|file| file.name == "model.safetensors").unwrap().parts.len(), 4);
-        for (new, old) in [1, 2, 4].into_iter().enumerate() {
-            for name in ["attention.self.query.weight", "attention.output.LayerNorm.bias", "output.dense.bias"] {
-                let at = |index: usize| format!("bert.encoder.layer.{index}.{name}");
-                assert!(values(&out.checkpoint, &at(new)) == values(&model.checkpoint, &at(old)), "{name} of layer {old}");
-            }
-        }
-        let size = output_size(&model.architecture, &model.checkpoint, &plan, &options);
-        assert_eq!((size.parameters, size.bytes), (out.checkpoint.parameters(), out.checkpoint.total_bytes()));
-        assert_eq!(out.architecture.linear_parameters(), plan.linear_parameters(&model.architecture));
-        assert!(block_on(out.folder.text("README.md")).unwrap().contains("| 3 | removed | removed |"));
-    }
-    // Units of the layers that stay may go too, unequally where the output can say so.
-    plan.layers[2].neurons = vec![3, 5];
-    let out = exported(&model, &plan, &sliced());
-    let widths: Vec<usize> = out.architecture.layers.iter().map(|layer| layer.neurons).collect();
-    assert_eq!(widths, [24, 2, 24]);
-    let message = check_plan(&model.architecture, &plan, &stock()).unwrap_err().to_string();
-    assert!(message.contains("24 neurons in layer 1 and 2 in layer 2"), "{message}");
-    assert_same_tensors(&exported(&out, &Plan::dense(&out.architecture), &sliced()).checkpoint, &out.checkpoint);
-}
-
-#[test]
-fn lists_by_layer_follow_the_layers_that_stay() {
-    let model = open(TinyBert { layers: 4, ..TinyBert::default() }.folder());
-    let mut plan = Plan::dense(&model.architecture);
-    plan.layers[1] = LayerPlan::removed();
-    let written = |config: &crate::model::Config| {
-        let widths = super::widths::written(&model.architecture, &plan, &stock());
-        super::config::adapt(&model.architecture, config, &widths, &stock()).unwrap()
-    };
-    let mut config = model.config.clone();
-    config.set("layer_types", vec!["a", "b", "c", "d"]);
-    config.set("max_window_layers", 2);
-    let adapted = written(&config);
-    assert_eq!(adapted.get("layer_types").unwrap(), &serde_json::json!(["a", "c", "d"]));
-    assert_eq!(adapted.get("max_window_layers").unwrap(), 1);
-    // One that no layer reaches stays so.
-    config.set("max_window_layers", 28);
-    assert_eq!(written(&config).get("max_window_layers").unwrap(), 28);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The widths that are written for each layer, and the shapes and sizes that follow.
 
 use super::names::Names;
-use super::{OutputKind, OutputOptions, output_dtype};
+use super::{OutputKind, OutputOptions, narrow, output_dtype};
 use crate::allocate::{LayerPlan, Plan, Widths};
 use crate::checkpoint::{Checkpoint, Layout};
 use crate::model::{Architecture, Layer, Linear, Unit};
@@ -17,12 +17,25 @@ pub(super) fn pads_heads(architecture: &Architecture, options: &OutputOptions) -
     options.kind == OutputKind::Stock && options.pad && !architecture.stock_units.contains(&Unit::Heads)
 }
 
-/// Widths of the layers of the input as they are written; nothing where a layer is removed.
-pub(super) type Written = [Option<Widths>];
+/// What is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Written {
+    /// Width of the residual stream.
+    pub(super) hidden: usize,
+    /// Widths of the layers of the input; nothing where a layer is removed.
+    pub(super) layers: Vec<Option<Widths>>,
+}
+
+impl Written {
+    /// Widths of the layers that stay, with what they are.
+    pub(super) fn of<'a>(&'a self, architecture: &'a Architecture) -> impl Iterator<Item = (&'a Layer, Widths)> {
+        architecture.layers.iter().zip(&self.layers).filter_map(|(layer, widths)| Some((layer, (*widths)?)))
+    }
+}
 
 /// The widths that are written. Without padding they are those of the plan; with it, heads fill the hidden width and all
 /// layers are as wide as the widest.
-pub(super) fn written(architecture: &Architecture, plan: &Plan, options: &OutputOptions) -> Vec<Option<Widths>> {
+pub(super) fn written(architecture: &Architecture, plan: &Plan, options: &OutputOptions) -> Written {
     let pads = options.kind == OutputKind::Stock && options.pad;
     let widest = plan.layers.iter().map(|layer| layer.neurons.len()).max().unwrap_or(0);
     let widths = |(layer, kept): (&Layer, &LayerPlan)| Widths {
@@ -30,25 +43,26 @@ pub(super) fn written(architecture: &Architecture, plan: &Plan, options: &Output
         neurons: if pads { widest } else { kept.neurons.len() },
     };
     let layers = architecture.layers.iter().zip(&plan.layers);
-    layers.map(|layer| (!layer.1.is_removed()).then(|| widths(layer))).collect()
+    let layers = layers.map(|layer| (!layer.1.is_removed()).then(|| widths(layer))).collect();
+    Written { hidden: plan.kept_hidden(architecture).map_or(architecture.hidden, <[u32]>::len), layers }
 }
 
-/// Shapes of the tensors of the blocks' linear layers at given widths, by name. Layers that share a tensor add up.
-pub(super) fn shapes(architecture: &Architecture, widths: &Written) -> HashMap<String, Vec<u64>> {
+/// Shapes of all tensors that a plan changes at given widths, by name. Linear layers that share a tensor add up.
+pub(super) fn shapes(architecture: &Architecture, checkpoint: &Checkpoint, written: &Written) -> HashMap<String, Vec<u64>> {
     let mut sides: HashMap<&str, (Layout, usize, usize)> = HashMap::new();
     let mut biases: HashMap<&str, usize> = HashMap::new();
-    for (layer, widths) in architecture.layers.iter().zip(widths) {
-        let Some(widths) = widths else { continue };
+    let hidden = written.hidden;
+    for (layer, widths) in written.of(architecture) {
         let (query, key) = (widths.heads * layer.unit_size(Unit::Heads), widths.heads * layer.head_dim);
         let mut of_layer = vec![
-            (&layer.query, query, layer.query.inputs),
-            (&layer.key, key, layer.key.inputs),
-            (&layer.value, key, layer.value.inputs),
-            (&layer.attention_output, layer.attention_output.outputs, query),
-            (&layer.ffn_input, widths.neurons, layer.ffn_input.inputs),
-            (&layer.ffn_output, layer.ffn_output.outputs, widths.neurons),
+            (&layer.query, query, hidden),
+            (&layer.key, key, hidden),
+            (&layer.value, key, hidden),
+            (&layer.attention_output, hidden, query),
+            (&layer.ffn_input, widths.neurons, hidden),
+            (&layer.ffn_output, hidden, widths.neurons),
         ];
-        of_layer.extend(layer.ffn_gate.as_ref().map(|gate| (gate, widths.neurons, gate.inputs)));
+        of_layer.extend(layer.ffn_gate.as_ref().map(|gate| (gate, widths.neurons, hidden)));
         for (linear, outputs, inputs) in of_layer {
             sides.entry(&linear.weight).or_insert((linear.layout, 0, inputs)).1 += outputs;
             if let Some(bias) = &linear.bias {
@@ -60,11 +74,16 @@ pub(super) fn shapes(architecture: &Architecture, widths: &Written) -> HashMap<S
         let (rows, cols) = if layout == Layout::OutIn { (outputs, inputs) } else { (inputs, outputs) };
         (name.to_owned(), vec![rows as u64, cols as u64])
     });
-    weights.chain(biases.into_iter().map(|(name, outputs)| (name.to_owned(), vec![outputs as u64]))).collect()
+    let mut shapes: HashMap<String, Vec<u64>> =
+        weights.chain(biases.into_iter().map(|(name, outputs)| (name.to_owned(), vec![outputs as u64]))).collect();
+    if hidden < architecture.hidden {
+        shapes.extend(narrow::shapes(architecture, checkpoint, hidden));
+    }
+    shapes
 }
 
-/// Outputs of a linear layer at given widths.
-pub(super) fn outputs_of(layer: &Layer, widths: Widths, linear: &Linear) -> usize {
+/// Outputs of a linear layer at given widths, in a residual stream of width `hidden`.
+pub(super) fn outputs_of(layer: &Layer, hidden: usize, widths: Widths, linear: &Linear) -> usize {
     if *linear == layer.query {
         widths.heads * layer.unit_size(Unit::Heads)
     } else if *linear == layer.key || *linear == layer.value {
@@ -72,7 +91,7 @@ pub(super) fn outputs_of(layer: &Layer, widths: Widths, linear: &Linear) -> usiz
     } else if *linear == layer.ffn_input || Some(linear) == layer.ffn_gate.as_ref() {
         widths.neurons
     } else {
-        linear.outputs
+        hidden
     }
 }
 
@@ -88,7 +107,7 @@ pub struct OutputSize {
 /// What the output of a plan will come to, known before anything is computed. Biases that a repair adds to layers without one
 /// are not counted.
 pub fn output_size(architecture: &Architecture, checkpoint: &Checkpoint, plan: &Plan, options: &OutputOptions) -> OutputSize {
-    let shapes = shapes(architecture, &written(architecture, plan, options));
+    let shapes = shapes(architecture, checkpoint, &written(architecture, plan, options));
     let names = Names::new(architecture, plan);
     let entries = checkpoint.entries().filter(|entry| names.of(&entry.name).is_some());
     entries.fold(OutputSize::default(), |size, entry| {

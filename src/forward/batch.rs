@@ -38,6 +38,11 @@ impl Batch {
         self.segments.ranges().map(|range| &self.ids[range])
     }
 
+    /// Row of the first token of each sequence.
+    pub fn firsts(&self) -> Vec<u32> {
+        self.segments.ranges().map(|rows| rows.start as u32).collect()
+    }
+
     /// Number of tokens.
     pub fn tokens(&self) -> usize {
         self.ids.len()

@@ -4,7 +4,7 @@ mod backward;
 
 pub use backward::{BlockGradient, SublayerGradient};
 
-use super::{Batch, Cache, HostLayer, HostLinear};
+use super::{Batch, Cache, HostLayer, HostLinear, HostNorm};
 use crate::base::Result;
 use crate::checkpoint::Checkpoint;
 use crate::device::{Activation, AttentionShape, Device, Tensor, Weight};
@@ -46,12 +46,14 @@ pub struct DeviceNorm {
 impl DeviceNorm {
     /// Reads and uploads a normalisation.
     pub async fn read(device: &Device, checkpoint: &Checkpoint, norm: &Norm, eps: f32) -> Result<Self> {
-        let gain = checkpoint.vector(&norm.gain).await?;
-        let bias = match &norm.bias {
-            Some(name) => {
-                let bias = checkpoint.vector(name).await?;
-                Some(device.upload(1, bias.len(), &bias).await?)
-            }
+        Self::upload(device, &HostNorm::read(checkpoint, norm).await?, eps).await
+    }
+
+    /// Uploads a normalisation.
+    pub async fn upload(device: &Device, host: &HostNorm, eps: f32) -> Result<Self> {
+        let gain = host.gains()?;
+        let bias = match host.biases()? {
+            Some(bias) => Some(device.upload(1, bias.len(), &bias).await?),
             None => None,
         };
         Ok(Self { gain: device.upload(1, gain.len(), &gain).await?, bias, eps })
@@ -141,6 +143,28 @@ impl Block {
             Unit::Heads => self.attention_output = linear,
             Unit::Neurons => self.ffn_output = linear,
         }
+    }
+
+    /// Replaces the normalisation of the sublayer of the units.
+    pub fn set_norm(&mut self, unit: Unit, norm: DeviceNorm) {
+        match unit {
+            Unit::Heads => self.attention_norm = norm,
+            Unit::Neurons => self.ffn_norm = norm,
+        }
+    }
+
+    /// Replaces what the sublayer of the units reads its input with, in the order of [`HostLayer::readers`].
+    pub fn set_readers(&mut self, unit: Unit, linears: Vec<DeviceLinear>) {
+        let places = match unit {
+            Unit::Heads => vec![&mut self.query, &mut self.key, &mut self.value],
+            Unit::Neurons => self.ffn_gate.iter_mut().chain([&mut self.ffn_input]).collect(),
+        };
+        places.into_iter().zip(linears).for_each(|(place, linear)| *place = linear);
+    }
+
+    /// What the sublayer of the units reads, [tokens, hidden], from the residual stream before it.
+    pub async fn read_by(&self, device: &Device, unit: Unit, x: &Tensor) -> Result<Tensor> {
+        self.before(device, x, if unit == Unit::Heads { &self.attention_norm } else { &self.ffn_norm }).await
     }
 
     /// What the consumer of the units reads, [tokens, channels], from the residual stream before their sublayer.

@@ -37,6 +37,8 @@ pub struct Embedding {
     positions: Option<(Gathered, u32)>,
     types: Option<Gathered>,
     norm: Option<DeviceNorm>,
+    /// Channels of the sum that stay, where some are removed.
+    kept: Option<Vec<u32>>,
 }
 
 impl Embedding {
@@ -65,7 +67,13 @@ impl Embedding {
             Some(norm) => Some(DeviceNorm::read(device, checkpoint, norm, architecture.norm_eps).await?),
             None => None,
         };
-        Ok(Self { tokens, positions, types, norm })
+        Ok(Self { tokens, positions, types, norm, kept: None })
+    }
+
+    /// Gives only these channels from here on, normalised by `norm`, where there is one.
+    pub fn narrow(&mut self, channels: &[u32], norm: Option<DeviceNorm>) {
+        self.kept = Some(channels.to_vec());
+        self.norm = norm;
     }
 
     /// Hidden states below the first block, [tokens, hidden], of a batch that was among those.
@@ -80,7 +88,10 @@ impl Embedding {
         if let Some(types) = &self.types {
             parts.push((&types.table, zeros.as_slice()));
         }
-        let sum = device.embed(&parts).await?;
+        let mut sum = device.embed(&parts).await?;
+        if let Some(kept) = &self.kept {
+            sum = device.select(&sum, None, Some(kept)).await?;
+        }
         match &self.norm {
             Some(norm) => norm.apply(device, &sum).await,
             None => Ok(sum),

@@ -36,6 +36,36 @@ impl HostLinear {
         Ok(Self { bias: bias?, weight: weight? })
     }
 
+    /// Reads vectors of a normalisation, as columns.
+    pub(super) async fn read_columns(checkpoint: &Checkpoint, gain: &str, bias: Option<&str>) -> Result<Self> {
+        let bias = match bias {
+            Some(name) => Some(column(checkpoint, name).await?),
+            None => None,
+        };
+        Ok(Self { weight: column(checkpoint, gain).await?, bias })
+    }
+
+    /// Layers with the same input as one, outputs after outputs; in f32 where their dtypes differ. All have biases, or none is
+    /// kept.
+    ///
+    /// # Errors
+    /// Their inputs or layouts differ.
+    pub fn join(parts: &[&Self]) -> Result<Self> {
+        let dtypes = |part: &Self| (part.weight.dtype, part.bias.as_ref().map(|bias| bias.dtype));
+        let alike = parts.windows(2).all(|pair| dtypes(pair[0]) == dtypes(pair[1]));
+        if !alike {
+            let wide: Vec<Self> = parts.iter().map(|part| part.converted(|_| Dtype::F32)).collect::<Result<_>>()?;
+            return Self::join_alike(&wide.iter().collect::<Vec<_>>());
+        }
+        Self::join_alike(parts)
+    }
+
+    fn join_alike(parts: &[&Self]) -> Result<Self> {
+        let weights: Vec<&Matrix> = parts.iter().map(|part| &part.weight).collect();
+        let biases: Option<Vec<&Matrix>> = parts.iter().map(|part| part.bias.as_ref()).collect();
+        Ok(Self { weight: Matrix::join_outputs(&weights)?, bias: biases.map(|biases| Matrix::join_outputs(&biases)).transpose()? })
+    }
+
     /// One of the layers that lie side by side in the same tensors: its first output there, and how many it has.
     fn part(&self, start: usize, outputs: usize) -> Self {
         self.keep_outputs(&(start as u32..(start + outputs) as u32).collect::<Vec<_>>())
@@ -160,6 +190,22 @@ impl HostLayer {
         linears
     }
 
+    /// The layers that read the residual stream on the way to units of a kind: q, k and v; gate and first FFN matrix.
+    pub fn readers(&self, unit: Unit) -> Vec<&HostLinear> {
+        match unit {
+            Unit::Heads => vec![&self.query, &self.key, &self.value],
+            Unit::Neurons => self.ffn_gate.iter().chain([&self.ffn_input]).collect(),
+        }
+    }
+
+    /// The same, to change.
+    pub fn readers_mut(&mut self, unit: Unit) -> Vec<&mut HostLinear> {
+        match unit {
+            Unit::Heads => vec![&mut self.query, &mut self.key, &mut self.value],
+            Unit::Neurons => self.ffn_gate.iter_mut().chain([&mut self.ffn_input]).collect(),
+        }
+    }
+
     /// Fails where a value is infinite or not a number.
     ///
     /// # Errors
@@ -197,6 +243,19 @@ impl HostLayer {
             ffn_gate: self.ffn_gate.as_ref().map(|gate| gate.keep_outputs(neurons)),
             ffn_input: self.ffn_input.keep_outputs(neurons),
             ffn_output: self.ffn_output.keep_inputs(neurons),
+        }
+    }
+
+    /// The block in a residual stream of only these channels; every bit kept.
+    pub fn keep_hidden(&self, channels: &[u32]) -> Self {
+        Self {
+            query: self.query.keep_inputs(channels),
+            key: self.key.keep_inputs(channels),
+            value: self.value.keep_inputs(channels),
+            attention_output: self.attention_output.keep_outputs(channels),
+            ffn_gate: self.ffn_gate.as_ref().map(|gate| gate.keep_inputs(channels)),
+            ffn_input: self.ffn_input.keep_inputs(channels),
+            ffn_output: self.ffn_output.keep_outputs(channels),
         }
     }
 

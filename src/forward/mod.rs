@@ -9,6 +9,7 @@ mod embed;
 mod head;
 mod host;
 mod loss;
+mod norm;
 mod resident;
 mod vocabulary;
 
@@ -21,5 +22,6 @@ pub use embed::{Embedding, embed};
 pub use head::HeadWeights;
 pub use host::{HostLayer, HostLinear};
 pub use loss::{Descent, Loss, Targets};
+pub use norm::HostNorm;
 pub use resident::{Footprint, Resident, block_bytes, upload_blocks};
 pub use vocabulary::Decoder;

@@ -9,7 +9,7 @@ use crate::base::{Error, Result};
 use crate::calibrate::{Needs, Shelves, Tiers};
 use crate::device::Device;
 use crate::evaluate::batch_tokens;
-use crate::model::{Architecture, Layer, Unit};
+use crate::model::{Architecture, Layer, Linear, Unit};
 use crate::recipe::{Method, Recipe};
 use crate::score::{Effort, Text};
 use crate::text::CalibrationUsed;
@@ -47,6 +47,8 @@ pub(super) struct Task<'a> {
     pub(super) probes: bool,
     /// What it runs.
     pub(super) allocation: Passes,
+    /// Whether the residual stream is narrowed.
+    pub(super) narrows: bool,
     /// Calibration tokens.
     pub(super) tokens: usize,
     /// Tokens of the longest calibration sequence.
@@ -79,8 +81,8 @@ impl<'a> Task<'a> {
         };
         let probes = cut.as_ref().is_some_and(|cut| cut.allocation.runs_model());
         let allocation = cut.map_or_else(Passes::default, |cut| cut.passes(tokens));
-        let (needs, aware) = (order.needs, order.aware);
-        Self { device, model, recipe, needs, aware, effort, probes, allocation, tokens, length, evaluated: evaluation.tokens() }
+        let (needs, aware, narrows) = (order.needs, order.aware, order.narrows);
+        Self { device, model, recipe, needs, aware, narrows, effort, probes, allocation, tokens, length, evaluated: evaluation.tokens() }
     }
 }
 
@@ -122,7 +124,8 @@ impl Task<'_> {
             let collected = if self.needs.gram { sums as f64 } else { 0.0 };
             layer_bytes = layer_bytes.max(weights + activations);
             working = working.max(weights + activations + collected);
-            let repair = Unit::ALL.iter().map(|&unit| self.repair(layer, unit)).fold(0.0, f64::max);
+            let readers = self.reader_systems(layer).iter().map(|&(kept, outputs)| self.solving(kept, outputs)).fold(0.0, f64::max);
+            let repair = Unit::ALL.iter().map(|&unit| self.repair(layer, unit)).fold(readers, f64::max);
             let beside = if self.aware { 2.0 * (weights + activations) } else { 0.0 };
             working = working.max(repair + beside);
             if self.needs.gradients {
@@ -173,9 +176,24 @@ impl Task<'_> {
         // Gram of all inputs and its product with the weight, while the problem is set up; then fitted, held-out and joint
         // problems, the system and its factor, right sides and solutions.
         let setting_up = 4.0 * all * all + 2.0 * weight + 8.0 * (kept * kept + kept * outputs);
+        setting_up.max(weight + self.solving(kept, outputs))
+    }
+
+    /// Bytes of fitted, held-out and joint problems, the system and its factor, right sides and solutions.
+    fn solving(&self, kept: f64, outputs: f64) -> f64 {
         let wide = if matches!(self.device, Device::Cpu(_)) { 2.0 } else { 1.0 };
-        let solving = weight + 4.0 * ((4.0 + wide) * kept * kept + (9.0 + 2.0 * wide) * kept * outputs);
-        setting_up.max(solving)
+        4.0 * ((4.0 + wide) * kept * kept + (9.0 + 2.0 * wide) * kept * outputs)
+    }
+
+    /// Kept inputs and outputs of the readers of a layer, where the residual stream gets narrower; all are about as wide as they were.
+    fn reader_systems(&self, layer: &Layer) -> Vec<(f64, f64)> {
+        if !self.narrows {
+            return Vec::new();
+        }
+        let outputs = |linears: &[&Linear]| linears.iter().map(|linear| linear.outputs).sum::<usize>() as f64;
+        let ffn: Vec<&Linear> = layer.ffn_gate.iter().chain([&layer.ffn_input]).collect();
+        let hidden = self.architecture().hidden as f64;
+        vec![(hidden, outputs(&[&layer.query, &layer.key, &layer.value])), (hidden, outputs(&ffn))]
     }
 
     /// Floating-point operations, by what is done.
@@ -196,10 +214,16 @@ impl Task<'_> {
             let system = kept.powi(3) / 3.0 + 6.0 * kept * kept * outputs;
             solve += if by_gram { setting_up + 2.0 * system } else { 0.0 };
         }
+        for (kept, outputs) in architecture.layers.iter().flat_map(|layer| self.reader_systems(layer)) {
+            gram += self.tokens as f64 * (kept * kept + 2.0 * kept * outputs);
+            solve += 2.0 * (kept.powi(3) / 3.0 + 6.0 * kept * kept * outputs);
+        }
         let gram = if self.needs.gram || self.aware { gram } else { 0.0 };
         // Up, and down with what lies between computed anew; logits three times or four, and their gradient.
         let (traced, predicted) = if self.needs.gradients { (3.0, 5.0) } else { (0.0, 0.0) };
         let passes = f64::from(u8::from(self.needs.statistics)) + traced + if self.aware { 3.0 - 2.0 * self.ratio() } else { 0.0 };
+        // Targets of the readers, and the student before and after its normalisations are scaled.
+        let passes = passes + if self.narrows { 3.0 - 2.0 * self.ratio() } else { 0.0 };
         let student = 1.0 - self.ratio();
         Work {
             calibrate: self.tokens as f64 * (passes * forward + predicted * head)

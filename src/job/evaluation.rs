@@ -222,7 +222,9 @@ impl Measured {
         match (self, reference) {
             (Self::Labelled(own), Self::Labelled(reference)) => Measure::Classify(compare(own, reference)),
             (Self::Lines(own), Self::Lines(reference)) => {
-                Measure::Features { distance: Some(own.distance(reference)), examples: own.lengths.len() }
+                // Of unequal widths there is no angle.
+                let distance = (own.hidden == reference.hidden).then(|| own.distance(reference));
+                Measure::Features { distance, examples: own.lengths.len() }
             }
             _ => self.quality(),
         }

@@ -30,7 +30,7 @@ pub(super) struct SecondPass<'a> {
 type Repaired = (Vec<OutputTensor>, Vec<LayerOutcome>);
 
 /// Sums that an error-aware problem is made of, over the fitted and the held-out batches.
-struct AwareSums {
+pub(super) struct AwareSums {
     inputs: SiteMoments,
     cross: [Tensor; 2],
     outputs: [Moments; 2],
@@ -56,7 +56,7 @@ impl SecondPass<'_> {
                         outcome.set(unit, done);
                     }
                 }
-                changed.extend(self.export(index, kept, pruned, scratch).await?);
+                changed.extend(self.export(index, pruned, scratch).await?);
             }
             outcomes.push(outcome);
         }
@@ -76,12 +76,7 @@ impl SecondPass<'_> {
             let mut outcome = LayerOutcome::new(layer, kept);
             let dense = Block::upload(device, &model.checkpoint, &model.architecture, layer, &host).await?;
             if kept.is_removed() {
-                // The student has no such layer: its states stay what they are, and the next repairs see how far they fell behind.
-                for (number, batch) in batches.iter().enumerate() {
-                    self.report(index, number, batches.len());
-                    let y = dense_states.get(device, self.store, number).await?;
-                    dense_states.set(device, self.store, number, dense.apply(device, &y, batch).await?).await?;
-                }
+                self.pass_by(index, &dense, &mut dense_states).await?;
                 outcomes.push(outcome);
                 return device.finish().await;
             }
@@ -127,7 +122,7 @@ impl SecondPass<'_> {
                 }
             }
             if outcome.removes() {
-                changed.extend(self.export(index, kept, pruned, scratch).await?);
+                changed.extend(self.export(index, pruned, scratch).await?);
             }
             outcomes.push(outcome);
             device.finish().await
@@ -136,20 +131,35 @@ impl SecondPass<'_> {
         Ok((changed, outcomes))
     }
 
+    /// Moves the dense states past a layer that the student does not have: its own stay what they are, and the next repairs see how
+    /// far they fell behind.
+    pub(super) async fn pass_by(&self, index: usize, dense: &Block, states: &mut Stream) -> Result<()> {
+        let batches = &self.calibration.batches;
+        for (number, batch) in batches.iter().enumerate() {
+            self.report(index, number, batches.len());
+            let y = states.get(self.device, self.store, number).await?;
+            states.set(self.device, self.store, number, dense.apply(self.device, &y, batch).await?).await?;
+        }
+        Ok(())
+    }
+
     /// Whether the repair of a consumer has a bias: it has one, or the family's config lets it be given one, and the recipe wants it.
-    fn affine(&self, index: usize, unit: Unit) -> bool {
+    pub(super) fn affine(&self, index: usize, unit: Unit) -> bool {
         self.model.architecture.can_shift(index, unit) && self.recipe.method.repair_recipe().affine
     }
 
     /// The block with what the plan keeps, in the dtypes that will be written.
-    fn pruned(&self, layer: &Layer, kept: &LayerPlan, dense: &HostLayer) -> Result<HostLayer> {
+    pub(super) fn pruned(&self, layer: &Layer, kept: &LayerPlan, dense: &HostLayer) -> Result<HostLayer> {
         // Once a layer, before anything is fitted to it: not every method would stumble over these values.
         dense.check_finite(layer)?;
-        let kept = dense.keep(layer, &kept.heads, &kept.neurons);
+        let mut kept = dense.keep(layer, &kept.heads, &kept.neurons);
+        if let Some(hidden) = self.plan.kept_hidden(&self.model.architecture) {
+            kept = kept.keep_hidden(hidden);
+        }
         kept.converted(|own| output_dtype(&self.recipe.output, own))
     }
 
-    fn report(&self, layer: usize, step: usize, steps: usize) {
+    pub(super) fn report(&self, layer: usize, step: usize, steps: usize) {
         let depth = self.model.architecture.layers.len();
         let share = (layer as f64 + step as f64 / steps.max(1) as f64) / depth as f64;
         self.run.report(Phase::Reconstruct, Some(layer), depth, share);
@@ -174,7 +184,7 @@ impl SecondPass<'_> {
     }
 
     /// The repaired consumer, in the dtype that will be written.
-    async fn repair(
+    pub(super) async fn repair(
         &self,
         unit_size: usize,
         dense: &HostLinear,
@@ -221,8 +231,8 @@ impl SecondPass<'_> {
         Ok((HostLinear { weight: matrix, bias }, outcome))
     }
 
-    async fn export(&self, index: usize, kept: &LayerPlan, pruned: HostLayer, scratch: &dyn Scratch) -> Result<Vec<OutputTensor>> {
-        export_layer(&self.model.architecture, index, kept, &pruned, &self.recipe.output, scratch).await
+    pub(super) async fn export(&self, index: usize, pruned: HostLayer, scratch: &dyn Scratch) -> Result<Vec<OutputTensor>> {
+        export_layer(&self.model.architecture, index, self.plan, &pruned, &self.recipe.output, scratch).await
     }
 }
 
@@ -232,7 +242,7 @@ fn shifted(dense: &HostLinear, fit: &Fit) -> Result<Vec<f32>> {
 }
 
 /// One problem on two sets of tokens.
-struct Two {
+pub(super) struct Two {
     fit: Problem,
     held_out: Option<Problem>,
 }
@@ -244,7 +254,7 @@ impl Two {
 }
 
 impl AwareSums {
-    async fn new(device: &Device, inputs: usize, outputs: usize) -> Result<Self> {
+    pub(super) async fn new(device: &Device, inputs: usize, outputs: usize) -> Result<Self> {
         Ok(Self {
             inputs: SiteMoments::new(device, inputs, true).await?,
             cross: [device.zeros(inputs, outputs).await?, device.zeros(inputs, outputs).await?],
@@ -252,14 +262,14 @@ impl AwareSums {
         })
     }
 
-    async fn add(&mut self, device: &Device, inputs: &Tensor, wanted: &Tensor, fitted: bool) -> Result<()> {
+    pub(super) async fn add(&mut self, device: &Device, inputs: &Tensor, wanted: &Tensor, fitted: bool) -> Result<()> {
         self.inputs.pick(fitted).add(device, inputs).await?;
         let set = usize::from(!fitted);
         self.outputs[set].add(device, wanted).await?;
         device.cross_gram(inputs, wanted, &self.cross[set]).await
     }
 
-    async fn problems(self, device: &Device, affine: bool) -> Result<Two> {
+    pub(super) async fn problems(self, device: &Device, affine: bool) -> Result<Two> {
         let SiteMoments { fit, held_out } = &self.inputs;
         let [cross, held_cross] = &self.cross;
         let [outputs, held_outputs] = &self.outputs;
@@ -273,14 +283,14 @@ impl AwareSums {
 }
 
 /// The linear layer that reads the units.
-fn consumer(host: &HostLayer, unit: Unit) -> &HostLinear {
+pub(super) fn consumer(host: &HostLayer, unit: Unit) -> &HostLinear {
     match unit {
         Unit::Heads => &host.attention_output,
         Unit::Neurons => &host.ffn_output,
     }
 }
 
-fn consumer_mut(host: &mut HostLayer, unit: Unit) -> &mut HostLinear {
+pub(super) fn consumer_mut(host: &mut HostLayer, unit: Unit) -> &mut HostLinear {
     match unit {
         Unit::Heads => &mut host.attention_output,
         Unit::Neurons => &mut host.ffn_output,

@@ -45,6 +45,12 @@ pub struct Report {
     pub quality_after: Option<Measure>,
     /// What was done to each layer.
     pub layers: Vec<LayerOutcome>,
+    /// What was done to the head, where the residual stream got narrower; of a vocabulary, to some rows at a time.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub head: Vec<HeadOutcome>,
+    /// Channels of the residual stream, where some were removed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hidden: Option<HiddenOutcome>,
     /// Units that another device might have decided otherwise.
     pub close_calls: Vec<CloseCall>,
     /// Scores of the units, by layer, where a criterion gave them.
@@ -173,16 +179,45 @@ pub struct UnitOutcome {
     /// The repair of their consumer; absent where nothing was removed.
     #[serde(flatten)]
     pub outcome: Option<Outcome>,
+    /// The repair of the layers that produce them from the residual stream, where that got narrower.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub producers: Option<Outcome>,
+}
+
+/// What was done to a layer of the head.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct HeadOutcome {
+    /// Name of its weight.
+    pub tensor: String,
+    /// Its repair.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+}
+
+/// What is left of the residual stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct HiddenOutcome {
+    /// Channels that stayed.
+    pub kept: usize,
+    /// Of how many.
+    pub of: usize,
 }
 
 impl LayerOutcome {
     pub(super) fn new(layer: &Layer, kept: &LayerPlan) -> Self {
-        let unit = |unit| UnitOutcome { kept: kept.kept(unit).len(), of: layer.units(unit), outcome: None };
+        let unit = |unit| UnitOutcome { kept: kept.kept(unit).len(), of: layer.units(unit), outcome: None, producers: None };
         Self { heads: unit(Unit::Heads), neurons: unit(Unit::Neurons) }
     }
 
     pub(super) fn removes(&self) -> bool {
         self.heads.kept < self.heads.of || self.neurons.kept < self.neurons.of
+    }
+
+    pub(super) fn set_producers(&mut self, unit: Unit, outcome: Outcome) {
+        match unit {
+            Unit::Heads => self.heads.producers = Some(outcome),
+            Unit::Neurons => self.neurons.producers = Some(outcome),
+        }
     }
 
     pub(super) fn set(&mut self, unit: Unit, outcome: Outcome) {
@@ -198,6 +233,7 @@ pub(super) struct Findings {
     pub(super) sizes: Sizes,
     pub(super) calibration: Option<CalibrationUsed>,
     pub(super) layers: Vec<LayerOutcome>,
+    pub(super) head: Vec<HeadOutcome>,
     pub(super) close_calls: Vec<CloseCall>,
     pub(super) scores: Option<Vec<UnitScores>>,
     pub(super) latency: Option<LatencyTable>,
@@ -216,6 +252,7 @@ impl Report {
             sizes: Sizes { before, after },
             calibration,
             layers,
+            head,
             close_calls,
             scores,
             latency,
@@ -245,7 +282,9 @@ impl Report {
             latency: time,
             bytes: share(before.bytes as f64, after.bytes as f64),
         };
-        let mut notes = notes(recipe, &layers, &ratio);
+        let channels = plan.kept_hidden(&model.architecture).map(<[u32]>::len);
+        let hidden = channels.map(|kept| HiddenOutcome { kept, of: model.architecture.hidden });
+        let mut notes = notes(recipe, &layers, &head, &ratio);
         if info.software {
             notes.push("The GPU adapter is a program on the CPU; the CPU device is faster here.".to_owned());
         }
@@ -262,6 +301,8 @@ impl Report {
             quality_before,
             quality_after,
             layers,
+            head,
+            hidden,
             close_calls,
             scores,
             latency,
@@ -273,16 +314,21 @@ impl Report {
     }
 }
 
-fn notes(recipe: &Recipe, layers: &[LayerOutcome], ratio: &Ratios) -> Vec<String> {
+fn notes(recipe: &Recipe, layers: &[LayerOutcome], head: &[HeadOutcome], ratio: &Ratios) -> Vec<String> {
     let mut notes = Vec::new();
+    let mut fell_back = |place: String, outcome: &Outcome| {
+        if let (Some(wanted), Some(reason)) = (outcome.fell_back_from, &outcome.reason) {
+            notes.push(format!("{place}: {} instead of {wanted}, since {reason}.", outcome.repair));
+        }
+    };
     for (index, layer) in layers.iter().enumerate() {
         for (unit, done) in [(Unit::Heads, &layer.heads), (Unit::Neurons, &layer.neurons)] {
-            let Some(outcome) = &done.outcome else { continue };
-            if let (Some(wanted), Some(reason)) = (outcome.fell_back_from, &outcome.reason) {
-                notes.push(format!("Layer {index}, {}: {} instead of {wanted}, since {reason}.", unit.name(), outcome.repair));
-            }
+            let name = unit.name();
+            done.producers.iter().for_each(|outcome| fell_back(format!("Layer {index}, producers of {name}"), outcome));
+            done.outcome.iter().for_each(|outcome| fell_back(format!("Layer {index}, {name}"), outcome));
         }
     }
+    head.iter().for_each(|done| fell_back(format!("Head, {}", done.tensor), &done.outcome));
     if recipe.output.pad && ratio.bytes + 1e-3 < ratio.linear * 0.5 {
         notes.push("Padded units are zeros in place: the logits are exact, but their bytes are not saved.".to_owned());
     }

@@ -4,7 +4,8 @@ use super::evaluation::{self, Measured};
 use super::repair::SecondPass;
 use super::report::{Findings, Seconds, Sizes, UnitScores, card};
 use super::{
-    Inputs, Model, Pruned, Report, Storage, calibration, check, cut, estimate, given_plan, leaves_repairs, nothing_to_remove, text_of,
+    Inputs, Model, Pruned, Report, Storage, calibration, check, cut, estimate, given_plan, leaves_repairs, narrows, nothing_to_remove,
+    text_of,
 };
 use crate::allocate::{Allocated, Budget, Importance, Plan};
 use crate::base::{Error, Instant, Phase, Result, Run};
@@ -13,9 +14,9 @@ use crate::checkpoint::{Checkpoint, Folder, Scratch, folder_of};
 use crate::device::Device;
 use crate::evaluate::Size;
 use crate::export::{Artifacts, OutputOptions, assemble, check_plan};
-use crate::model::Unit;
+use crate::model::{Structure, Unit};
 use crate::recipe::{Method, Recipe, Structured, needs};
-use crate::score::{LayerScores, Whole};
+use crate::score::{LayerScores, Whole, hidden_scores};
 use crate::text::{CalibrationOptions, CalibrationUsed};
 use std::rc::Rc;
 
@@ -56,6 +57,8 @@ pub(super) struct Order {
     pub(super) aware: bool,
     /// Whether the budget is one that is counted, or measured, over the calibration text.
     by_length: bool,
+    /// Whether the readers of the residual stream are repaired too.
+    pub(super) narrows: bool,
 }
 
 impl Order {
@@ -67,13 +70,15 @@ impl Order {
         let given = given_plan(recipe, plan, model)?;
         check(recipe, model, given.as_ref())?;
         let nothing = nothing_to_remove(recipe, model, given.as_ref());
-        let needs = if nothing { Needs::default() } else { needs(&recipe.method)? };
-        let aware = recipe.method.repair_recipe().error_aware && !nothing && leaves_repairs(recipe, model, given.as_ref());
+        let narrows = narrows(recipe, model, given.as_ref()) && recipe.method.repair()?.needs().any();
+        let along = recipe.method.repair_recipe().error_aware || narrows;
+        let needs = if nothing { Needs::default() } else { needs(&recipe.method, along)? };
+        let aware = along && !nothing && leaves_repairs(recipe, model, given.as_ref());
         let by_length = match &recipe.method {
             Method::Structured(method) => !nothing && method.budget()? != Budget::Linear,
             Method::Plan(_) => false,
         };
-        Ok(Self { given, needs, aware, by_length })
+        Ok(Self { given, needs, aware, narrows, by_length })
     }
 
     pub(super) fn reads_text(&self) -> bool {
@@ -230,7 +235,16 @@ impl Session {
         let empty = Calibration::new(&[], 1);
         let calibration = self.calibration.as_ref().map_or(&empty, |(calibration, _)| calibration);
         let pass = SecondPass { device, run, model, plan: &plan, recipe, calibration, statistics: &self.statistics, store: &self.store };
-        let (changed, outcomes) = if order.aware { pass.aware(scratch).await? } else { pass.plain(scratch).await? };
+        let mut head = Vec::new();
+        let (changed, outcomes) = match plan.kept_hidden(&model.architecture) {
+            Some(hidden) => {
+                let narrowed = pass.narrow(hidden, scratch).await?;
+                head = narrowed.head;
+                (narrowed.changed, narrowed.layers)
+            }
+            None if order.aware => pass.aware(scratch).await?,
+            None => pass.plain(scratch).await?,
+        };
         seconds.reconstruct = clock.elapsed().as_secs_f64();
 
         // The output, laid out once for its size and evaluation, and once more with the report that they go into.
@@ -278,6 +292,7 @@ impl Session {
             sizes,
             calibration: used,
             layers: outcomes,
+            head,
             close_calls,
             scores,
             latency,
@@ -309,7 +324,11 @@ impl Session {
         let empty = Calibration::new(&[], 1);
         let whole = self.whole(device, run, method, &empty);
         let scores = self.scored.as_ref().map_or(&[][..], |scored| &scored.scores);
-        let importance = Importance { layers: &self.statistics.influences };
+        let hidden = match method.removes(Structure::Hidden) {
+            true => hidden_scores(&self.model.checkpoint, &self.model.architecture, &self.statistics).await?,
+            false => Vec::new(),
+        };
+        let importance = Importance { layers: &self.statistics.influences, hidden: &hidden };
         let mut allocated = cut(&self.model, method, output, used)?.plan(&whole, scores, importance).await?;
         if method.criterion()?.refines(&method.options) {
             self.refine(device, run, method, &mut allocated.plan).await?;

@@ -114,6 +114,14 @@ impl Layer {
         }
     }
 
+    /// The normalisation that goes with the sublayer of a kind of unit.
+    pub fn norm(&self, unit: Unit) -> &Norm {
+        match unit {
+            Unit::Heads => &self.attention_norm,
+            Unit::Neurons => &self.ffn_norm,
+        }
+    }
+
     /// Query heads that read one key/value head.
     pub fn group(&self) -> usize {
         (self.heads / self.kv_heads.max(1)).max(1)

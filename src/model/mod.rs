@@ -9,6 +9,7 @@ mod config;
 mod distilbert;
 mod fields;
 mod gpt2;
+mod hidden;
 mod layer;
 mod llama;
 mod opt;
@@ -26,6 +27,7 @@ mod units;
 pub use activation::Activation;
 pub use config::Config;
 pub use fields::LAYERS_FIELD;
+pub use hidden::{Side, Sides};
 pub use layer::{Layer, Linear, Norm, NormKind, NormPlacement, Rotary};
 pub use structure::Structure;
 pub use units::Unit;
@@ -198,8 +200,10 @@ impl Architecture {
 
     /// Whether a stock config can give a layer this many units of attention.
     pub fn stock_heads(&self, layer: &Layer, units: usize) -> bool {
-        let fits = |fields: HeadFields| !fields.divide_hidden || self.hidden.is_multiple_of(units * layer.group());
-        units == layer.units(Unit::Heads) || units > 0 && self.width_fields.heads.is_some_and(fits)
+        match self.width_fields.heads {
+            Some(fields) => units > 0 && (!fields.divide_hidden || self.hidden.is_multiple_of(units * layer.group())),
+            None => units == layer.units(Unit::Heads),
+        }
     }
 
     /// Tokens that a token attends to, in the mean over a sequence of `length` tokens.

@@ -2,6 +2,7 @@
 
 mod fisher;
 mod flap;
+mod hidden;
 mod kcm;
 mod kprune;
 mod magnitude;
@@ -9,6 +10,7 @@ mod obs;
 mod optin;
 mod options;
 mod osscar;
+mod pooled;
 mod random;
 mod second_moment;
 mod site;
@@ -20,7 +22,9 @@ mod tests;
 mod wanda_sp;
 mod whole;
 
+pub use hidden::hidden_scores;
 pub use options::ScoreOptions;
+pub use pooled::pooled_outputs;
 pub use site::Site;
 pub use whole::Whole;
 

@@ -6,7 +6,8 @@
 Each model has odd shapes and weights large enough that attention and activations matter. For each: `coppice eval` gives the logits
 (hidden states, where it has no head that Coppice computes), the perplexity and the greedy text of stock Transformers; a `stock` and a `sliced` output
 load strictly and give the same again; a `sliced` output without repair gives the logits of the dense model whose consumers have
-zeros where they read what was removed; and every tensor of an output is what liar.py's formulas give. Hidden states and logits agree within 1e-3 of their standard deviation, perplexities within
+zeros where they read what was removed; every tensor of an output is what liar.py's formulas give; and outputs that lose whole layers
+or channels of the residual stream are what structures.py says. Hidden states and logits agree within 1e-3 of their standard deviation, perplexities within
 1e-4, relatively.
 """
 
@@ -22,6 +23,7 @@ import check_export  # before transformers: it sets the modules' cache
 import liar
 import numpy as np
 import reference
+import structures
 import tokenizers
 import torch
 import transformers as t
@@ -33,6 +35,8 @@ WINDOW = 23
 STEPS = 20  # tokens that are generated
 SPECIAL = ["[CLS]", "[PAD]", "[SEP]", "[UNK]"]  # where RoBERTa has its own
 RATIO = 0.3
+# What goes with channels of the residual stream.
+CHANNELS = {"llama": ["hidden", "neurons"], "qwen2": ["hidden", "heads", "neurons"]}
 
 
 class Spec:
@@ -208,6 +212,14 @@ def random_plan(model, spec, seed):
     return {"version": 1, "layers": layers}
 
 
+def random_channels(model, spec, seed):
+    """A plan that keeps some channels of the residual stream, as many as a config can say, and other units in each layer."""
+    config, draw = spec.config, random.Random(seed)
+    hidden, heads = config.hidden_size, config.num_attention_heads
+    kept = {"llama": hidden - heads * 2, "qwen2": hidden // 2 + 1}.get(spec.family, hidden - hidden // heads)
+    return {**random_plan(model, spec, seed), "hidden": sorted(draw.sample(range(hidden), kept))}
+
+
 def consumer(model, spec, layer, unit):
     prefix, *names = CONSUMERS[spec.family]
     return model.base_model.get_parameter(prefix.format(layer) + names[unit] + ".weight")
@@ -311,11 +323,44 @@ class Judge:
             self.fault(name, "it answers as the dense model does, so nothing was tested")
         return found and found[1]
 
+    def loaded(self, name, spec, folder):
+        """Loads strictly and compares our answers with the stock ones; gives ours."""
+        model, faults = check_export.load_strictly(folder)
+        for fault in faults:
+            self.fault(name, fault)
+        if model is None:
+            return None
+        found = self.ours(name, spec, folder)
+        self.same(name, spec, model, found, folder)
+        return found and found[1]
+
+    def whole(self, spec, dense, answers, plan):
+        """Whole layers, and channels of the residual stream: sliced, then chosen and repaired."""
+        calibration, depth = self.data.calibration(spec), spec.config.num_hidden_layers
+        ways = {
+            "layers": ({"kind": "structured", "units": ["layers"], "ratio": 1 / depth}, "stock", structures.check_layers),
+            "channels": ({"kind": "plan", "plan": plan, "reconstruction": "none"}, "sliced", lambda dense, folder, _: structures.check_sliced(dense, folder)),
+            "channels-liar": ({"kind": "structured", "units": CHANNELS.get(spec.family, ["hidden", "heads", "neurons"]), "ratio": 0.5}, "stock", self.narrow),
+        }
+        for way, (method, kind, check) in ways.items():
+            name = f"{spec.name}, {kind}, {way}"
+            folder = self.prune(name, spec, dense, method, kind)
+            if folder is None or self.loaded(name, spec, folder) is None:
+                continue
+            for fault in check(dense, folder, calibration):
+                self.fault(name, fault)
+
+    def narrow(self, dense, folder, calibration):
+        faults, figures = structures.check_narrow(dense, folder, calibration)
+        self.asked["channels"] = self.asked.get("channels", 0) + figures["asked"]
+        self.repaired["channels"] = self.repaired.get("channels", 0) + figures["repaired"]
+        return faults
+
     def formulas(self, name, spec, dense, folder, method):
         """Compares the tensors of an export with what the formulas give."""
         oracle, report = liar.Dense(dense), reference.read_json(folder / "report.json")
         export = oracle.family.one_form(reference.load_tensors(folder))
-        options = {"repair": method["reconstruction"], "error_aware": method.get("error_aware", False), "ridge": 0.01, "tolerance": liar.TOLERANCE}
+        options = {"repair": method["reconstruction"], "error_aware": method.get("error_aware", False), "ridge": 0.01, "affine": True, "target": "residual", "tolerance": liar.TOLERANCE}
         options["criterion"] = "flap" if method["kind"] == "structured" else None
         plan = reference.read_plan(folder)
         faults, figures = liar.check_export(oracle, export, plan, self.data.calibration(spec), options, report)
@@ -337,6 +382,7 @@ class Judge:
         structured = {"kind": "structured", "units": units, "ratio": RATIO}
         for repair in ("bias", "liar"):
             self.export(f"{spec.name}, stock, {repair}", spec, dense, answers, {**structured, "reconstruction": repair}, "stock")
+        self.whole(spec, dense, answers, random_channels(model, spec, number))
         plan = random_plan(model, spec, number)
         given = {"kind": "plan", "plan": plan}
         self.export(f"{spec.name}, sliced, liar", spec, dense, answers, {**given, "reconstruction": "liar", "error_aware": True}, "sliced")

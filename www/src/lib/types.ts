@@ -199,7 +199,8 @@ export interface Report {
   quality_before?: Measure;
   quality_after?: Measure;
   layers: { heads: UnitOutcome; neurons: UnitOutcome }[];
-  close_calls: { layer: number; unit: string; index: number; kept: boolean }[];
+  /** `layer` is absent where a channel runs through all of them. */
+  close_calls: { layer?: number; unit: string; index: number; kept: boolean }[];
   /** Scores of each layer's units, where a criterion gave them; the larger, the more a unit matters. */
   scores?: { heads?: number[]; neurons?: number[] }[];
   /** Units and seconds of a block's sublayers over a batch of so many tokens, where the allocation measured them. */
@@ -216,7 +217,10 @@ export interface Report {
 /** plan.json: which units stay. */
 export interface Plan {
   version: 1;
+  /** A layer without heads and neurons is removed whole. */
   layers: { heads: number[]; neurons: number[] }[];
+  /** Kept channels of the residual stream, where some are removed. */
+  hidden?: number[];
 }
 
 /** What a model gave on some text. */

@@ -91,7 +91,7 @@ export class RecipeStep {
       return typeof value === 'string' ? value : '';
     };
     const units = data.getAll('units').map(String);
-    if (units.length === 0) throw new Error('Nothing is chosen to go; tick heads, neurons or both in step 3.');
+    if (units.length === 0) throw new Error('Nothing is chosen to go; tick what may go in step 3.');
     const evaluation = this.texts?.comparison;
     const aware = this.#takes('reconstruction', 'error_aware') && data.has('error_aware');
     return {
@@ -141,13 +141,21 @@ export class RecipeStep {
 
   #advice(): string {
     const data = new FormData(this.#form);
-    if (!this.#inspection || data.get('output') !== 'stock' || data.has('pad')) return '';
-    const misfits = data
-      .getAll('units')
-      .map(String)
-      .filter((unit) => !this.#inspection?.stock_units.includes(unit));
+    const units = data.getAll('units').map(String);
+    const hidden = units.includes('hidden');
+    if (hidden && units.includes('layers'))
+      return 'One ratio cannot share out layers and hidden channels: remove one of them, then the other from the result.';
+    if (!this.#inspection || data.get('output') !== 'stock') return '';
+    if (data.has('pad')) return hidden ? 'Hidden channels cannot be padded with zeros: leave “pad” or them out.' : '';
+    const { family, stock_units: stock } = this.#inspection;
+    const heads = units.includes('heads');
+    if (!stock.includes('heads') && hidden && !heads)
+      return `In a stock ${family} config heads fill the hidden channels: tick heads too, or choose the output kind “sliced”.`;
+    // Where a config cannot hold fewer heads alone, it can with a narrower residual stream.
+    const fits = (unit: string) =>
+      stock.includes(unit) || ['layers', 'hidden'].includes(unit) || (unit === 'heads' && hidden);
+    const misfits = units.filter((unit) => !fits(unit));
     if (misfits.length === 0) return '';
-    const family = this.#inspection.family;
     return `A stock ${family} config cannot hold fewer ${misfits.join(' or ')}: choose the output kind “sliced”, tick “pad”, or leave ${misfits.join(' and ')} alone.`;
   }
 

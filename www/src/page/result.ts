@@ -108,7 +108,7 @@ function quality(dense: Measure | undefined, pruned: Measure | undefined): [stri
 function notes({ notes: sentences, close_calls: closeCalls }: Report): HTMLElement | string {
   if (sentences.length + closeCalls.length === 0) return '';
   const calls = closeCalls.map(
-    ({ layer, unit, index, kept }) => `Layer ${layer + 1}, ${unit} ${index}: ${kept ? 'kept' : 'removed'}`,
+    ({ layer, unit, index, kept }) => `${callOf(layer, unit, index)}: ${kept ? 'kept' : 'removed'}`,
   );
   return h(
     'div',
@@ -123,6 +123,12 @@ function notes({ notes: sentences, close_calls: closeCalls }: Report): HTMLEleme
         )
       : null,
   );
+}
+
+/** What was decided: a unit of a layer, a whole layer, or a channel that runs through all of them. */
+function callOf(layer: number | undefined, unit: string, index: number): string {
+  if (layer === undefined) return `Channel ${index}`;
+  return unit === 'layers' ? `Layer ${layer + 1}` : `Layer ${layer + 1}, ${unit} ${index}`;
 }
 
 function downloads(files: readonly File[], name: string): HTMLElement {
