@@ -87,6 +87,7 @@ device_checks() {
   check "$device: other criteria keep what the formulas rank highest" "$python" $oracle/scores.py "$coppice" "$out/$device/scores" --device "$device" || true
   check "$device: allocations are what the formulas make of the scores, the times and the probes" \
     "$python" $oracle/allocate.py "$coppice" "$out/$device/allocate" ${allocated:-bert-sst2} --device "$device" || true
+  check "$device: optin scores what stock Transformers without the unit shows" "$python" $oracle/optin.py "$coppice" "$out/$device/optin" --device "$device" || true
   check "$device: greedy text of stock Transformers" "$python" $oracle/check_generation.py "$coppice" "$out/$device/generation" --device "$device" || true
 }
 
@@ -111,7 +112,7 @@ browser_checks() {
 
 rm -rf "$out"
 mkdir -p "$out"
-for script in check_logits check_export check_decoder check_generation liar gradients scores; do
+for script in check_logits check_export check_decoder check_generation liar gradients optin scores; do
   check "$script finds what it must" "$python" "$oracle/$script.py" --self-test || true
 done
 check "golden tokens are those of Transformers" "$python" $oracle/make_tokenizers.py --check || true

@@ -11,7 +11,7 @@ use crate::device::Device;
 use crate::evaluate::batch_tokens;
 use crate::model::{Architecture, Layer, Linear, Unit};
 use crate::recipe::{Method, Recipe};
-use crate::score::{Effort, Text};
+use crate::score::{Effort, Text, no_room_for_model};
 use crate::text::CalibrationUsed;
 use serde::Serialize;
 
@@ -20,6 +20,8 @@ use serde::Serialize;
 pub(super) struct Memory {
     /// Most bytes that one step works in: a layer's weights, a batch's activations, sums and systems.
     pub(super) working: u64,
+    /// Of that, what a criterion takes that keeps the whole model there.
+    pub(super) resident: u64,
     /// Hidden states between layers.
     pub(super) states: u64,
     /// Gram matrices that wait for the repair.
@@ -142,12 +144,12 @@ impl Task<'_> {
             let states = (20.0 * self.tokens as f64 * hidden as f64).min(self.device.budget() as f64 / 4.0);
             working = working.max(rows * (8.0 * hidden as f64 + 8.0 * 1024.0) + states);
         }
+        let mut resident = 0;
         if self.needs.resident {
-            let widest = architecture.layers.iter().map(|layer| layer.widest(hidden)).max().unwrap_or(0);
             let vocabulary = if architecture.causal { (architecture.vocabulary * hidden) as f64 } else { 0.0 };
             let weights = (architecture.linear_parameters() as f64 + vocabulary) * self.weight_size();
-            // One copy of the text beside the dense model's; more of them only where there is room.
-            working = working.max(weights + 8.0 * (self.effort.held * widest) as f64);
+            resident = (weights + self.effort.bytes) as u64;
+            working = working.max(resident as f64);
         }
         working = working.max(self.effort.bytes);
         // A tile of the vocabulary with the logits of a chunk of rows, for both models.
@@ -158,10 +160,11 @@ impl Task<'_> {
         let evaluation = if self.evaluated > 0 { compared + tile(self.evaluated).max(layer_bytes) } else { 0.0 };
         working = working.max(if self.probes { tile(self.tokens) } else { 0.0 });
         let idle = if matches!(self.device, Device::Gpu(_)) { IDLE } else { 0 };
-        let traced = if self.needs.resident { self.effort.held * architecture.layers.len() } else { 0 };
-        let probed = self.allocation.kept.max(traced) as u64;
+        let rerun = self.effort.kept * architecture.layers.len();
+        let probed = self.allocation.kept.max(rerun) as u64;
         let states = (streams * self.tokens as u64).max(probed) * hidden as u64 * 4;
-        Memory { working: working as u64 + idle, states, grams, evaluation: evaluation as u64 + idle }
+        let resident = if resident > 0 { resident + idle } else { 0 };
+        Memory { working: working as u64 + idle, resident, states, grams, evaluation: evaluation as u64 + idle }
     }
 
     /// Bytes of the systems that a repair of one consumer sets up and solves (see `reconstruct`).
@@ -276,6 +279,9 @@ impl Memory {
     /// One step alone needs more than the budget, or what is kept has no place; with the figures.
     pub(super) fn place(&self, budget: u64, shelves: &Shelves) -> Result<(u64, Tiers)> {
         let needed = self.working.max(self.evaluation);
+        if self.resident > budget {
+            return Err(no_room_for_model(self.resident, budget));
+        }
         if needed > budget {
             return Err(Error::budget(format!(
                 "This run needs about {} on the device for one layer with its activations and its repair, and {} are allowed; allow more memory, shorten the calibration sequences, or choose the repair \"bias\".",

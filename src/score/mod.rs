@@ -101,11 +101,11 @@ pub struct Text {
 pub struct Effort {
     /// Tokens that pass through all blocks; a token that passes through half of them counts half.
     pub passed: f64,
-    /// Tokens whose activations are on the device together, at least.
-    pub held: usize,
+    /// Tokens whose states below every layer are kept.
+    pub kept: usize,
     /// Floating-point operations on the device beside those.
     pub flops: f64,
-    /// Most bytes on the device for one consumer.
+    /// Most bytes on the device for one consumer, or beside all weights, at least.
     pub bytes: f64,
     /// Floating-point operations in f64 on the host.
     pub host_flops: f64,
@@ -162,6 +162,15 @@ pub const CRITERIA: &[&dyn Criterion] = &[
     &snip::Snip,
     &wanda_sp::WandaSp,
 ];
+
+/// Where a criterion that keeps the whole model on the device finds no room for it: the bytes that it needs and may use.
+pub fn no_room_for_model(needed: u64, free: u64) -> Error {
+    Error::budget(format!(
+        "This criterion keeps all weights on the device and runs the model again for every unit; that takes {} MiB with the states of its sentences, and {} MiB are allowed; set method.score_sequences lower, take shorter calibration sequences, allow more memory, or choose another criterion.",
+        needed.div_ceil(1 << 20),
+        free >> 20
+    ))
+}
 
 /// The criterion of this name.
 ///

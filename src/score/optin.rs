@@ -11,7 +11,7 @@ use super::{Criterion, Effort, LayerScores, ScoreOptions, Scores, Site, Text, Wh
 use crate::base::{Error, LocalFuture, Phase, Result};
 use crate::calibrate::Needs;
 use crate::model::{Architecture, Unit};
-use rerun::{Moved, Rerun};
+use rerun::{Moved, Rerun, SAMPLE, copy_bytes};
 
 /// Weight of the answers beside the trajectory (lambda_c, as published).
 const ANSWERS: f64 = 0.1;
@@ -22,6 +22,7 @@ pub(super) struct Optin;
 
 /// Exact results of some units of a consumer.
 struct Found {
+    own: Vec<f64>,
     layer: usize,
     unit: Unit,
     units: Vec<u32>,
@@ -53,7 +54,7 @@ impl Criterion for Optin {
 
     fn effort(&self, architecture: &Architecture, options: &ScoreOptions, text: Text) -> Effort {
         let sequences = text.sequences.min(options.score_sequences);
-        let held = text.tokens * sequences / text.sequences.max(1);
+        let kept = text.tokens * sequences / text.sequences.max(1);
         let depth = architecture.layers.len();
         let reruns: f64 = architecture
             .layers
@@ -65,7 +66,9 @@ impl Criterion for Optin {
                 layer.units(Unit::Heads) as f64 * (above + 2.0 / 3.0) + layer.neurons as f64 * options.screen * above
             })
             .sum();
-        Effort { passed: held as f64 * (1.0 + reruns / depth.max(1) as f64), held, ..Effort::default() }
+        // The dense model's states stay beside those of at least one copy.
+        let bytes = 2.0 * copy_bytes(architecture, kept, kept.min(SAMPLE)) as f64;
+        Effort { passed: kept as f64 * (1.0 + reruns / depth.max(1) as f64), kept, bytes, ..Effort::default() }
     }
 
     fn score<'a>(&'a self, _site: &'a Site<'a>) -> LocalFuture<'a, Result<Scores>> {
@@ -91,12 +94,26 @@ async fn score_all(whole: &Whole<'_>) -> Result<Vec<LayerScores>> {
                 Some(cheap) => screen::chosen(cheap, whole.options.screen, whole.ratio),
                 None => (0..site.units() as u32).collect(),
             };
+            // DUMP2
+            let units: Vec<u32> = match std::env::var("OPTIN_STEP") {
+                Ok(step) if unit == Unit::Neurons => units.into_iter().step_by(step.parse().unwrap()).collect(),
+                Ok(_) => units.into_iter().take(1).collect(),
+                Err(_) => units,
+            };
             let told = |done: usize| whole.run.report(Phase::Score, Some(layer), depth, share(whole, layer, unit, done, units.len()));
             told(0);
+            let own =
+                if std::env::var("OPTIN_DUMP").is_ok() && unit == Unit::Neurons { rerun.moved_nearby(layer, &host).await? } else { vec![] };
+            let cheap = if cheap.is_none() && unit == Unit::Neurons { Some(self::cheap(&site)?) } else { cheap };
             let moved = rerun.moved(layer, unit, &host, &units, told).await?;
-            found.push(Found { layer, unit, units, moved, cheap });
+            found.push(Found { own, layer, unit, units, moved, cheap });
         }
         whole.device.finish().await?;
+    }
+    // DUMP
+    if let Ok(path) = std::env::var("OPTIN_DUMP") {
+        let all: Vec<_> = found.iter().map(|f| serde_json::json!({"layer": f.layer, "unit": f.unit, "units": f.units, "cheap": f.cheap, "own": f.own, "trajectory": f.moved.iter().map(|m| m.trajectory).collect::<Vec<_>>(), "answers": f.moved.iter().map(|m| m.answers).collect::<Vec<_>>()})).collect();
+        std::fs::write(path, serde_json::to_string(&all).unwrap()).unwrap();
     }
     Ok(combined(depth, found))
 }

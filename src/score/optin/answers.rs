@@ -20,15 +20,22 @@ pub(super) enum Answers<'a> {
 }
 
 impl<'a> Answers<'a> {
-    /// Bytes of the head's weights on the device, and bytes that each copy of the model takes there while it answers.
-    pub(super) fn bytes(device: &Device, checkpoint: &Checkpoint, architecture: &Architecture, sampled: usize) -> Result<[u64; 2]> {
-        let Head::CausalLm { decoder } = &architecture.head else { return Ok([0, 0]) };
+    /// Bytes of the vocabulary's weights on the device.
+    pub(super) fn weight_bytes(device: &Device, checkpoint: &Checkpoint, architecture: &Architecture) -> Result<u64> {
+        let Head::CausalLm { decoder } = &architecture.head else { return Ok(0) };
         let size = match device {
             Device::Cpu(_) => 4,
             Device::Gpu(_) => checkpoint.require(&decoder.weight)?.dtype.size() as u64,
         };
-        let tile = decoder.outputs.min(Decoder::TILE);
-        Ok([(decoder.outputs * decoder.inputs) as u64 * size, 4 * (sampled * (tile + 2 * decoder.inputs)) as u64])
+        Ok((decoder.outputs * decoder.inputs) as u64 * size)
+    }
+
+    /// Bytes that each copy of the model takes on the device while it answers for so many sampled tokens.
+    pub(super) fn copy_bytes(architecture: &Architecture, sampled: usize) -> u64 {
+        match &architecture.head {
+            Head::CausalLm { decoder } => 4 * (sampled * (decoder.outputs.min(Decoder::TILE) + 2 * decoder.inputs)) as u64,
+            _ => 0,
+        }
     }
 
     /// The answers of the dense model, from the last hidden states of `rows`.

@@ -6,11 +6,11 @@ use crate::base::{Error, Phase, Random, Result};
 use crate::calibrate::Kept;
 use crate::device::{Device, Tensor};
 use crate::forward::{Batch, Block, HostLayer, batches, block_bytes, embed, upload_blocks};
-use crate::model::{Head, Layer, Unit};
-use crate::score::Whole;
+use crate::model::{Architecture, Head, Layer, Unit};
+use crate::score::{Whole, no_room_for_model};
 
 /// Tokens whose similarities are compared, as published.
-const SAMPLE: usize = 768;
+pub(super) const SAMPLE: usize = 768;
 
 /// The rows of the batch that matter above the last attention.
 pub(super) struct Rows {
@@ -123,7 +123,8 @@ impl<'a> Rerun<'a> {
         told: impl Fn(usize),
     ) -> Result<Vec<Moved>> {
         let device = self.whole.device;
-        let removal = self.removal(layer, unit, host).await?;
+        let rows = self.is_last(layer).then_some(&self.rows.all[..]);
+        let removal = self.removal(layer, unit, host, rows).await?;
         let [height, width] = self.answers.shape(&self.rows);
         let answers = device.zeros(units.len() * height, width).await?;
         let mut trajectories: Option<Tensor> = None;
@@ -157,8 +158,25 @@ impl<'a> Rerun<'a> {
         }
     }
 
-    /// What the units of a layer add, and to what.
-    async fn removal(&self, layer: usize, unit: Unit, host: &HostLayer) -> Result<Removal> {
+    /// How far the removal of each neuron moves the similarities of its own layer's features, above which nothing runs.
+    pub(super) async fn moved_nearby(&self, layer: usize, host: &HostLayer) -> Result<Vec<f64>> {
+        let device = self.whole.device;
+        let removal = self.removal(layer, Unit::Neurons, host, Some(&self.rows.sample)).await?;
+        let units: Vec<u32> = (0..self.whole.architecture.layers[layer].neurons as u32).collect();
+        let places: Vec<u32> = (0..self.rows.sample.len() as u32).collect();
+        let mut sums = Vec::with_capacity(units.len());
+        for some in units.chunks(self.copies * self.batch.tokens() / places.len().max(1)) {
+            let output = device.without_units(&removal.output, &removal.inputs, &removal.directions, some, removal.size).await?;
+            let changes = device.direction_changes(&output, some.len(), &places, &self.features[layer].raw).await?;
+            let parts = device.similarity_changes(&self.features[layer].unit, &changes).await?;
+            let values = device.read(&parts).await?;
+            sums.extend(values.chunks_exact(parts.cols().max(1)).map(|parts| parts.iter().map(|&part| f64::from(part)).sum::<f64>()));
+        }
+        Ok(sums)
+    }
+
+    /// What the units of a layer add, and to what; at some rows only, where no others are read.
+    async fn removal(&self, layer: usize, unit: Unit, host: &HostLayer, rows: Option<&[u32]>) -> Result<Removal> {
         let (device, block) = (self.whole.device, &self.blocks[layer]);
         let mut x = self.whole.store.fetch(device, &self.inputs[layer]).await?;
         if unit == Unit::Neurons {
@@ -166,10 +184,9 @@ impl<'a> Rerun<'a> {
             x = block.advance(device, Unit::Heads, &x, &contexts).await?;
         }
         let mut inputs = block.consumed(device, unit, &x, &self.batch).await?;
-        if self.is_last(layer) {
-            // From here on, the other rows are never read.
-            inputs = device.select(&inputs, Some(&self.rows.all), None).await?;
-            x = device.select(&x, Some(&self.rows.all), None).await?;
+        if rows.is_some() {
+            inputs = device.select(&inputs, rows, None).await?;
+            x = device.select(&x, rows, None).await?;
         }
         let output = match unit {
             Unit::Heads => block.project_contexts(device, &inputs).await?,
@@ -295,33 +312,32 @@ async fn ffn(device: &Device, block: &Block, x: &Tensor) -> Result<(Tensor, Tens
     Ok((output, next))
 }
 
-/// Most rows of all copies together; more would not make a device faster.
-fn most_rows(device: &Device) -> usize {
+/// Bytes that all copies together take, at most. A GPU keeps so many for reuse, and the CPU gains nothing by more tokens.
+fn most_bytes(device: &Device) -> u64 {
     let info = device.info();
-    if info.kind == "gpu" && !info.software { 1 << 16 } else { 1 << 12 }
+    if info.kind == "gpu" && !info.software { 256 << 20 } else { 64 << 20 }
+}
+
+/// Bytes that a copy of the batch takes on the device at most, on its way through the model.
+pub(super) fn copy_bytes(architecture: &Architecture, tokens: usize, sampled: usize) -> u64 {
+    let hidden = architecture.hidden;
+    let widest = architecture.layers.iter().map(|layer| layer.widest(hidden)).max().unwrap_or(0);
+    4 * (tokens * widest + 2 * sampled * hidden) as u64 + Answers::copy_bytes(architecture, sampled)
 }
 
 /// How many copies of the batch fit on the device together, beside all weights.
 fn fitting(whole: &Whole<'_>, batch: &Batch, rows: &Rows) -> Result<usize> {
     let (device, architecture) = (whole.device, whole.architecture);
-    let (tokens, hidden) = (batch.tokens() as u64, architecture.hidden);
-    let [head, answer] = Answers::bytes(device, whole.checkpoint, architecture, rows.sample.len())?;
+    let head = Answers::weight_bytes(device, whole.checkpoint, architecture)?;
     let weights = block_bytes(device, whole.checkpoint, architecture)? + head;
-    let widest = architecture.layers.iter().map(|layer| layer.widest(hidden)).max().unwrap_or(0) as u64;
-    let copy = 4 * tokens * widest + 8 * (rows.sample.len() * hidden) as u64 + answer;
-    // The dense inputs and outputs of one layer stay beside the copies; a quarter is left to buffers that wait to be used again.
-    let free = device.budget().saturating_sub(device.ledger().live()) / 4 * 3;
+    let copy = copy_bytes(architecture, batch.tokens(), rows.sample.len());
+    let free = device.budget().saturating_sub(device.ledger().live());
+    // The dense model's states of one layer stay beside the copies.
     let room = free.saturating_sub(weights + copy);
     if room < copy {
-        return Err(Error::budget(format!(
-            "The criterion optin runs the whole model again for every unit, which takes {} MiB of weights and {} MiB of states on the device, and {} MiB are free; set method.score_sequences lower, take shorter calibration sequences, allow more memory, or choose another criterion.",
-            weights.div_ceil(1 << 20),
-            (2 * copy).div_ceil(1 << 20),
-            free >> 20
-        )));
+        return Err(no_room_for_model(weights + 2 * copy, free));
     }
-    let across = architecture.layers.iter().map(Layer::widest_matrix).max().unwrap_or(0).max(hidden) as u64;
-    let by_matrix = device.largest_matrix() / (4 * tokens * across).max(1);
-    let by_rows = most_rows(device) as u64 / tokens.max(1);
-    Ok((room / copy).min(by_matrix).min(by_rows).max(1) as usize)
+    let across = architecture.layers.iter().map(Layer::widest_matrix).max().unwrap_or(0).max(architecture.hidden);
+    let by_matrix = device.largest_matrix() / (4 * batch.tokens() * across).max(1) as u64;
+    Ok((room.min(most_bytes(device)) / copy).min(by_matrix).max(1) as usize)
 }
