@@ -22,7 +22,6 @@ pub(super) struct Optin;
 
 /// Exact results of some units of a consumer.
 struct Found {
-    own: Vec<f64>,
     layer: usize,
     unit: Unit,
     units: Vec<u32>,
@@ -94,26 +93,12 @@ async fn score_all(whole: &Whole<'_>) -> Result<Vec<LayerScores>> {
                 Some(cheap) => screen::chosen(cheap, whole.options.screen, whole.ratio),
                 None => (0..site.units() as u32).collect(),
             };
-            // DUMP2
-            let units: Vec<u32> = match std::env::var("OPTIN_STEP") {
-                Ok(step) if unit == Unit::Neurons => units.into_iter().step_by(step.parse().unwrap()).collect(),
-                Ok(_) => units.into_iter().take(1).collect(),
-                Err(_) => units,
-            };
             let told = |done: usize| whole.run.report(Phase::Score, Some(layer), depth, share(whole, layer, unit, done, units.len()));
             told(0);
-            let own =
-                if std::env::var("OPTIN_DUMP").is_ok() && unit == Unit::Neurons { rerun.moved_nearby(layer, &host).await? } else { vec![] };
-            let cheap = if cheap.is_none() && unit == Unit::Neurons { Some(self::cheap(&site)?) } else { cheap };
             let moved = rerun.moved(layer, unit, &host, &units, told).await?;
-            found.push(Found { own, layer, unit, units, moved, cheap });
+            found.push(Found { layer, unit, units, moved, cheap });
         }
         whole.device.finish().await?;
-    }
-    // DUMP
-    if let Ok(path) = std::env::var("OPTIN_DUMP") {
-        let all: Vec<_> = found.iter().map(|f| serde_json::json!({"layer": f.layer, "unit": f.unit, "units": f.units, "cheap": f.cheap, "own": f.own, "trajectory": f.moved.iter().map(|m| m.trajectory).collect::<Vec<_>>(), "answers": f.moved.iter().map(|m| m.answers).collect::<Vec<_>>()})).collect();
-        std::fs::write(path, serde_json::to_string(&all).unwrap()).unwrap();
     }
     Ok(combined(depth, found))
 }

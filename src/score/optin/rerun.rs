@@ -158,23 +158,6 @@ impl<'a> Rerun<'a> {
         }
     }
 
-    /// How far the removal of each neuron moves the similarities of its own layer's features, above which nothing runs.
-    pub(super) async fn moved_nearby(&self, layer: usize, host: &HostLayer) -> Result<Vec<f64>> {
-        let device = self.whole.device;
-        let removal = self.removal(layer, Unit::Neurons, host, Some(&self.rows.sample)).await?;
-        let units: Vec<u32> = (0..self.whole.architecture.layers[layer].neurons as u32).collect();
-        let places: Vec<u32> = (0..self.rows.sample.len() as u32).collect();
-        let mut sums = Vec::with_capacity(units.len());
-        for some in units.chunks(self.copies * self.batch.tokens() / places.len().max(1)) {
-            let output = device.without_units(&removal.output, &removal.inputs, &removal.directions, some, removal.size).await?;
-            let changes = device.direction_changes(&output, some.len(), &places, &self.features[layer].raw).await?;
-            let parts = device.similarity_changes(&self.features[layer].unit, &changes).await?;
-            let values = device.read(&parts).await?;
-            sums.extend(values.chunks_exact(parts.cols().max(1)).map(|parts| parts.iter().map(|&part| f64::from(part)).sum::<f64>()));
-        }
-        Ok(sums)
-    }
-
     /// What the units of a layer add, and to what; at some rows only, where no others are read.
     async fn removal(&self, layer: usize, unit: Unit, host: &HostLayer, rows: Option<&[u32]>) -> Result<Removal> {
         let (device, block) = (self.whole.device, &self.blocks[layer]);
