@@ -1,4 +1,4 @@
-import type { Catalog, Choice, Inspection, Recipe, StructuredMethod } from '../lib/coppice.ts';
+import type { Catalog, Choice, Inspection, Recipe } from '../lib/coppice.ts';
 import { byId, h, inputById } from './dom.ts';
 import { isDecoder, SET, sharesKeys } from './kind.ts';
 
@@ -34,6 +34,9 @@ export class RecipeStep {
     this.#form.addEventListener('submit', (event) => {
       event.preventDefault();
     });
+    byId('recommend').addEventListener('click', () => {
+      this.#recommend();
+    });
     const copy = byId('recipe-copy');
     copy.addEventListener('click', () => {
       void navigator.clipboard.writeText(this.#json()).then(
@@ -64,7 +67,6 @@ export class RecipeStep {
       const set = SET[decoder ? 'decoder' : 'encoder'];
       [sequences.value, length.value] = [String(set.sequences), String(set.length)];
     }
-    if (inspection.recommended && inspection !== this.#inspection) this.#recommend(inspection.recommended.method);
     if (length.valueAsNumber > inspection.positions) length.value = String(inspection.positions);
     this.#inspection = inspection;
     byId('heads-name').textContent = sharesKeys(inspection) ? 'Key/value heads, with their queries' : 'Attention heads';
@@ -75,12 +77,15 @@ export class RecipeStep {
   }
 
   /** Chooses what did best on models of this kind; what goes, and how much, stays as it is. */
-  #recommend({ criterion, allocation, reconstruction, error_aware }: Omit<StructuredMethod, 'kind'>): void {
+  #recommend(): void {
+    if (!this.#inspection?.recommended) return;
+    const { criterion, allocation, reconstruction, error_aware } = this.#inspection.recommended.method;
     for (const [name, value] of Object.entries({ criterion, allocation, reconstruction })) {
       const select = this.#select(name);
       if ([...select.options].some((option) => option.value === value)) select.value = value;
     }
     this.#input('error_aware').checked = error_aware;
+    this.update();
   }
 
   /** The recipe as the form stands; an error names the field that is wrong. */
@@ -126,6 +131,7 @@ export class RecipeStep {
       byId(`${name}-hint`).textContent = choice?.summary ?? '';
     }
     const data = new FormData(this.#form);
+    byId('recommend').hidden = !this.#inspection?.recommended;
     byId('repair-options').hidden = !this.#takes('reconstruction', 'ridge');
     byId('target-field').hidden = !data.has('error_aware');
     byId('ridge-field').hidden = data.has('ridge_auto');
