@@ -91,7 +91,11 @@ fn parameters_go_where_they_cost_least() {
             let growth = Growth::fit(&points);
             let gone = (24 - kept.neurons.len()) as f64;
             last = if gone > 0.0 { last.max(growth.slope((gone - 0.5) / 24.0)) } else { last };
-            next = if kept.neurons.len() > 1 { next.min(growth.slope((gone + 0.5) / 24.0)) } else { next };
+            next = if kept.neurons.len() > within_probes(&planning.request).least(24) {
+                next.min(growth.slope((gone + 0.5) / 24.0))
+            } else {
+                next
+            };
         }
         assert!(last <= next && next.is_finite(), "a neuron that cost {last} went, and one at {next} stayed");
     });

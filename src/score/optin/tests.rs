@@ -271,7 +271,7 @@ fn what_does_not_fit_is_refused_with_the_figures() {
         Optin.score_all(whole).await.unwrap_err()
     });
     assert_eq!(refused.kind(), ErrorKind::Budget);
-    assert!(refused.to_string().contains("MiB of states"), "{refused}");
+    assert!(refused.to_string().contains("MiB are allowed; set method.score_sequences lower"), "{refused}");
     // Fewer sequences fit.
     let options = ScoreOptions { score_sequences: 2, ..ScoreOptions::default() };
     with_whole(&device, &Run::default(), &model, &sequences, options, async |whole| Optin.score_all(whole).await.map(drop)).unwrap();
