@@ -108,6 +108,10 @@ browser_checks() {
         "$left/gpu-$family-$name.json" --data "www/models/$family-stories/valid.txt" --limit "$2" --logits "$left/gpu-$family-$name.logits.json" || true
     done
   done
+  if [ -f "$left/gpu-smollm2-dense.json" ]; then
+    check "browser gpu: SmolLM2-135M: answers as in stock Transformers" "$python" $oracle/check_decoder.py out/smollm2 \
+      "$left/gpu-smollm2-dense.json" --data www/models/gpt2-stories/valid.txt --limit 64 --logits "$left/gpu-smollm2-dense.logits.json" || true
+  fi
 }
 
 rm -rf "$out"

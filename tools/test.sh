@@ -50,6 +50,8 @@ suite_browser() {
   need_chromium
   tools/python.sh
   tools/site.sh
+  # A real pretrained Llama, which only the long tests have the time for.
+  [ -z "$full" ] || [ -f out/smollm2/model.safetensors ] || python3 tools/smollm2.py out/smollm2
   npm --prefix www run "test:browser${full:+:full}"
 }
 

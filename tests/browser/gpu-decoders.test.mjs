@@ -34,7 +34,7 @@ async function give(folder) {
 }
 
 /** Evaluates the folder on a device: what the command would print, and the logits, which the oracle finds in `name`. */
-async function answers(folder, text, device, name) {
+async function answers(folder, text, device, name, windows = WINDOWS, window = WINDOW) {
   await give(folder);
   const found = await site.page.evaluate(
     async ({ text, device, limit, window }) => {
@@ -49,12 +49,12 @@ async function answers(folder, text, device, name) {
       // Through a string of base64: the driver would send an array number by number.
       return { said, kind, width, values: new Uint8Array(values.buffer).toBase64() };
     },
-    { text, device, limit: WINDOWS * WINDOW, window: WINDOW },
+    { text, device, limit: windows * window, window },
   );
   assert.equal(found.kind, device);
   const bytes = Uint8Array.from(Buffer.from(found.values, 'base64'));
   const logits = new Float32Array(bytes.buffer);
-  assert.equal(logits.length, WINDOWS * WINDOW * found.width);
+  assert.equal(logits.length, windows * window * found.width);
   if (name) {
     await writeFile(`${OUT}/${name}.json`, JSON.stringify(found.said));
     const rows = logits.length / found.width;
@@ -124,5 +124,18 @@ for (const family of ['gpt2', 'llama']) {
     assert.ok(weights.length < (await readFile(`${stories(family)}/model.safetensors`)).length);
     const again = await answers(folder, text, 'gpu', `gpu-${family}-sliced`);
     assert.ok(Math.abs(again.said.perplexity / after - 1) < 1e-5, 'what was measured is what was written');
+  });
+}
+
+if (FULL) {
+  // A real pretrained Llama (tools/smollm2.py). One short window: its vocabulary has 49,152 entries.
+  test("SmolLM2-135M gives the CPU's logits on WebGPU", { timeout: TIMEOUT }, async (t) => {
+    const [folder, text] = [DEMO.replace('www/models/bert-sst2', 'out/smollm2'), 'models/gpt2-stories/valid.txt'];
+    const gpu = await answers(folder, text, 'gpu', 'gpu-smollm2-dense', 1, 64);
+    const cpu = await answers(folder, text, 'cpu', undefined, 1, 64);
+    const far = distance(gpu.logits, cpu.logits);
+    t.diagnostic(`largest difference ${far.toExponential(2)} standard deviations`);
+    assert.ok(far <= TOLERANCE, `${far}`);
+    assert.ok(Math.abs(gpu.said.perplexity / cpu.said.perplexity - 1) <= 1e-4);
   });
 }
