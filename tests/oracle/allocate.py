@@ -17,7 +17,8 @@ target <= S_h[k] + S_n[n] <= most, with target = ratio * total less half of the 
     flops        of all splits that fill the budget, the one that loses the least sum of scores; an operation is half of a multiply-add,
     parameters   a weight costs two a token and a head four a channel and token that is seen
     latency      as these, without the half unit and without most; times are linear between those measured
-    sensitivity  cost(share) = a share^p through the two probes of a sublayer (1 <= p <= 8; by least squares where p is at a bound); as
+    sensitivity  no sublayer loses more than was probed, (1 + m) / 2 of it, m being what sublayers must lose in the mean;
+                 cost(share) = a share^p through the two probes of a sublayer (1 <= p <= 8; by least squares where p is at a bound); as
                  global, with the cost of the next unit (slope in its middle) over its parameters in the place of z-scores
 """
 
@@ -88,11 +89,12 @@ class Model:
 class Order:
     """Units of one kind in the order in which they go."""
 
-    def __init__(self, losses, saving):
-        """`losses`: by layer a list of (loss, index) in the layer's own order; `saving(layer, left)`: of the next of `left` units."""
+    def __init__(self, losses, saving, floor=0.0):
+        """`losses`: by layer a list of (loss, index) in the layer's own order; `saving(layer, left)`: of the next of `left` units; `floor`: share that stays."""
         steps = []
         for layer, of_layer in enumerate(losses):
-            steps += [(loss, -layer, place, index) for place, (loss, index) in enumerate(of_layer[:-1])]
+            least = max(int(np.ceil(floor * len(of_layer))), 1)
+            steps += [(loss, -layer, place, index) for place, (loss, index) in enumerate(of_layer[:-least])]
         self.steps = [(loss, -layer, index) for loss, layer, _, index in sorted(steps)]
         left = [len(of_layer) for of_layer in losses]
         saved = []
@@ -169,8 +171,8 @@ def expected(model, allocation, ratio, report):
     losses = [[ascending(of_layer) for of_layer in of] for of in scores]
     totals = {unit: model.dense.total(unit) for unit in UNITS}
 
-    def orders(losses, saving):
-        return [Order(*both) for both in zip(losses, saving)]
+    def orders(losses, saving, floor=0.0):
+        return [Order(*both, floor) for both in zip(losses, saving)]
 
     if allocation == "global":
         found = orders([[ascending(z_scores(of_layer)) for of_layer in of] for of in scores], by_parameters)
@@ -183,7 +185,8 @@ def expected(model, allocation, ratio, report):
                 count = totals[unit]
                 slope = a * p * ((np.arange(count) + 0.5) / count) ** (p - 1) / count / prices[kind][layer]
                 losses[kind][layer] = [(value, index) for value, (_, index) in zip(np.maximum.accumulate(slope), losses[kind][layer])]
-        found = orders(losses, by_parameters)
+        removable = sum(totals[unit] * sum(prices[kind]) for kind, unit in enumerate(UNITS))
+        found = orders(losses, by_parameters, 1 - (1 + min(ratio * total / removable, 1)) / 2)
         gone = by_threshold(found, ratio, total)
     elif allocation in ("flops", "parameters"):
         if allocation == "flops":
