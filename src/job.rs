@@ -3,16 +3,19 @@
 //! Pruning is `global`: pass 1 over the dense model collects statistics, scores and the allocation make the plan, pass 2
 //! repairs and exports layer by layer (docs/ARCHITECTURE.md).
 
+mod changes;
 mod estimate;
 mod evaluation;
 mod generation;
 mod inspection;
+mod low_rank;
 mod model;
 mod narrow;
 mod narrow_head;
 mod repair;
 mod report;
 mod session;
+mod sparse;
 mod storage;
 mod sweep;
 
@@ -32,7 +35,7 @@ use crate::calibrate::{Calibration, Shelves};
 use crate::checkpoint::{Folder, OutputFile};
 use crate::device::Device;
 use crate::evaluate::batch_tokens;
-use crate::export::{OutputKind, OutputOptions, check_plan, check_request, check_tensors};
+use crate::export::{OutputKind, OutputOptions, check_plan, check_ranks, check_request, check_tensors, check_widths, check_zeros};
 use crate::forward::Loss;
 use crate::model::{Head, Structure, Unit};
 use crate::recipe::{Method, Recipe, Structured};
@@ -109,13 +112,16 @@ fn check(recipe: &Recipe, model: &Model, given: Option<&Plan>) -> Result<()> {
             }
             cut(model, method, &recipe.output, None)?.check()
         }
-        (Method::Plan(_), Some(plan)) => {
+        (_, Some(plan)) => {
+            check_widths(&recipe.output)?;
             if plan.kept_hidden(&model.architecture).is_some() {
                 check_tensors(&model.architecture, &model.checkpoint)?;
             }
             check_plan(&model.architecture, plan, &recipe.output)
         }
-        (Method::Plan(_), None) => Ok(()),
+        (Method::Sparse(_), None) => check_zeros(&recipe.output),
+        (Method::LowRank(_), None) => check_ranks(&recipe.output),
+        (_, None) => Ok(()),
     }
 }
 
@@ -136,8 +142,7 @@ fn cut<'a>(model: &'a Model, method: &'a Structured, output: &OutputOptions, use
 fn nothing_to_remove(recipe: &Recipe, model: &Model, given: Option<&Plan>) -> bool {
     match (&recipe.method, given) {
         (_, Some(plan)) => plan.keeps_all(&model.architecture),
-        (Method::Structured(method), None) => method.ratio == 0.0,
-        (Method::Plan(_), None) => false,
+        (method, None) => method.ratio() == Some(0.0),
     }
 }
 
@@ -146,7 +151,7 @@ fn narrows(recipe: &Recipe, model: &Model, given: Option<&Plan>) -> bool {
     match (&recipe.method, given) {
         (_, Some(plan)) => plan.kept_hidden(&model.architecture).is_some(),
         (Method::Structured(method), None) => method.removes(Structure::Hidden),
-        (Method::Plan(_), None) => false,
+        (_, None) => false,
     }
 }
 
@@ -155,7 +160,7 @@ fn leaves_repairs(recipe: &Recipe, model: &Model, given: Option<&Plan>) -> bool 
     match (&recipe.method, given) {
         (_, Some(plan)) => narrows(recipe, model, given) || Unit::ALL.iter().any(|&unit| plan.removes(unit, &model.architecture)),
         (Method::Structured(method), None) => narrows(recipe, model, given) || !method.inside().is_empty(),
-        (Method::Plan(_), None) => true,
+        (_, None) => true,
     }
 }
 

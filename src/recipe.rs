@@ -1,8 +1,12 @@
 //! What to do, as data: a versioned JSON document, composed of the options that the rooms own.
 
+mod low_rank;
 mod recommended;
+mod sparse;
 
+pub use low_rank::LowRank;
 pub use recommended::{Recommended, recommended};
+pub use sparse::Sparse;
 
 use crate::allocate::{Allocation, AllocationOptions, Budget, allocation};
 use crate::base::{Error, Result};
@@ -38,6 +42,10 @@ pub struct Recipe {
 pub enum Method {
     /// Whole units, chosen by scores.
     Structured(Structured),
+    /// Single weights, which become zero.
+    Sparse(Sparse),
+    /// Weights as products of narrow matrices.
+    LowRank(LowRank),
     /// Whole units, as a plan lists them.
     Plan(Planned),
 }
@@ -119,6 +127,11 @@ pub enum Target {
 
 impl RepairRecipe {
     const NAMES: &[&str] = &["reconstruction", "ridge", "affine", "error_aware", "target"];
+
+    /// The repair.
+    pub fn repair(&self) -> Result<&'static dyn Repair> {
+        repair(&self.reconstruction)
+    }
 }
 
 impl Default for RepairRecipe {
@@ -192,20 +205,26 @@ impl Method {
                 let sharing = taken(&mut fields, AllocationOptions::NAMES)?;
                 Ok(Self::Structured(Structured { repair, options, sharing, ..read(Value::Object(fields), "method")? }))
             }
+            Some("sparse") => Ok(Self::Sparse(read(Value::Object(fields), "method")?)),
+            Some("low_rank") => Ok(Self::LowRank(read(Value::Object(fields), "method")?)),
             Some("plan") => {
                 let repair = taken(&mut fields, RepairRecipe::NAMES)?;
                 Ok(Self::Plan(Planned { repair, ..read(Value::Object(fields), "method")? }))
             }
             _ => {
                 let given = kind.map_or("missing".to_owned(), |kind| kind.to_string());
-                Err(Error::recipe(format!("method.kind is {given}; choose structured or plan.")))
+                Err(Error::recipe(format!("method.kind is {given}; choose structured, sparse, low_rank or plan.")))
             }
         }
     }
 
     fn check(&self) -> Result<()> {
-        let repair_recipe = self.repair_recipe();
-        let repair = repair(&repair_recipe.reconstruction)?;
+        let repair_recipe = match self {
+            Self::Sparse(sparse) => return sparse.check(),
+            Self::LowRank(low_rank) => return low_rank.check(),
+            Self::Structured(Structured { repair, .. }) | Self::Plan(Planned { repair, .. }) => repair,
+        };
+        let repair = repair_recipe.repair()?;
         if repair_recipe.error_aware && !repair.needs().gram {
             return Err(Error::recipe(format!(
                 "method.error_aware works with the reconstructions liar and mask_tuning; with \"{}\" write false.",
@@ -250,17 +269,23 @@ impl Method {
         Ok(())
     }
 
-    /// The repair part.
-    pub fn repair_recipe(&self) -> &RepairRecipe {
+    /// How the consumers of removed units are repaired, where whole units go.
+    pub fn repair_recipe(&self) -> Option<&RepairRecipe> {
         match self {
-            Self::Structured(structured) => &structured.repair,
-            Self::Plan(planned) => &planned.repair,
+            Self::Structured(structured) => Some(&structured.repair),
+            Self::Plan(planned) => Some(&planned.repair),
+            Self::Sparse(_) | Self::LowRank(_) => None,
         }
     }
 
-    /// The repair.
-    pub fn repair(&self) -> Result<&'static dyn Repair> {
-        repair(&self.repair_recipe().reconstruction)
+    /// The share that is to be removed, where the recipe says one.
+    pub fn ratio(&self) -> Option<f64> {
+        match self {
+            Self::Structured(structured) => Some(structured.ratio),
+            Self::Sparse(sparse) => Some(sparse.ratio),
+            Self::LowRank(low_rank) => Some(low_rank.ratio),
+            Self::Plan(_) => None,
+        }
     }
 }
 
@@ -293,7 +318,10 @@ impl Structured {
 
 /// What calibration must collect before the first repair: those that go along the pruned model collect their own.
 pub fn needs(method: &Method, along: bool) -> Result<Needs> {
-    let repair = if along { Needs::default() } else { method.repair()?.needs() };
+    let repair = match method.repair_recipe().filter(|_| !along) {
+        Some(recipe) => recipe.repair()?.needs(),
+        None => Needs::default(),
+    };
     let Method::Structured(structured) = method else { return Ok(repair) };
     let (layers, readers) = (structured.removes(Structure::Layers), structured.removes(Structure::Hidden));
     let whole = Needs { statistics: layers || readers, readers, ..Needs::default() };

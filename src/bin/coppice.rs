@@ -204,7 +204,7 @@ fn read_recipe(recipe_path: &Path) -> Result<(Recipe, Inputs, Vec<PathBuf>)> {
     };
     let plan = match &recipe.method {
         Method::Plan(planned) => planned.plan.as_str(),
-        Method::Structured(_) => None,
+        _ => None,
     };
     let inputs = Inputs {
         calibration: read(recipe.calibration.source.as_deref())?,

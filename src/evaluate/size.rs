@@ -28,6 +28,11 @@ impl Size {
             flops_per_token: flops_per_token(architecture, plan, mean_length),
         }
     }
+
+    /// With so many parameters of the blocks' linear layers, where single weights or ranks went.
+    pub fn with_linear_parameters(self, kept: Option<u64>) -> Self {
+        Self { linear_parameters: kept.unwrap_or(self.linear_parameters), ..self }
+    }
 }
 
 /// Floating-point operations a token in the blocks, in sequences of a mean length: two a weight, and those of attention.

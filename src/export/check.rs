@@ -13,6 +13,7 @@ use crate::model::{Architecture, Layer, Structure, Unit};
 /// # Errors
 /// A sentence that says what would work.
 pub fn check_request(architecture: &Architecture, structures: &[Structure], uneven: Option<&str>, options: &OutputOptions) -> Result<()> {
+    check_widths(options)?;
     check_options(architecture, options)?;
     let [heads, neurons, hidden] =
         [Structure::Heads, Structure::Neurons, Structure::Hidden].map(|structure| structures.contains(&structure));
@@ -50,6 +51,48 @@ pub fn check_request(architecture: &Architecture, structures: &[Structure], unev
     }
     let counts = architecture.layers.iter().map(|layer| layer.units(Unit::Heads));
     check_heads(architecture, counts.enumerate(), "The model has")
+}
+
+/// Refuses, for methods that remove whole units, an output that keeps all shapes.
+///
+/// # Errors
+/// The output kind is for another kind of method.
+pub fn check_widths(options: &OutputOptions) -> Result<()> {
+    check_kind(options, "units", &[OutputKind::Stock, OutputKind::Sliced])
+}
+
+/// Refuses, for methods that write zeros, an output that cannot have them.
+///
+/// # Errors
+/// The output kind is for another kind of method.
+pub fn check_zeros(options: &OutputOptions) -> Result<()> {
+    check_kind(options, "single weights", &[OutputKind::Stock, OutputKind::Masked, OutputKind::Packed])
+}
+
+/// Refuses, for methods that lower ranks, an output that cannot have them.
+///
+/// # Errors
+/// The output kind is for another kind of method.
+pub fn check_ranks(options: &OutputOptions) -> Result<()> {
+    check_kind(options, "ranks", &[OutputKind::Stock, OutputKind::Dense, OutputKind::Factored])
+}
+
+fn check_kind(options: &OutputOptions, removed: &str, kinds: &[OutputKind]) -> Result<()> {
+    if !kinds.contains(&options.kind) {
+        let names: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
+        return Err(Error::recipe(format!(
+            "Output kind \"{}\" does not go with a method that removes {removed}; choose one of {}.",
+            options.kind.name(),
+            names.join(", ")
+        )));
+    }
+    // Of these only removed units leave places to fill.
+    if options.pad && kinds.contains(&OutputKind::Masked) | kinds.contains(&OutputKind::Dense) {
+        return Err(Error::recipe(format!(
+            "\"pad\": true fills the places of removed units, and this method removes {removed}; leave pad out."
+        )));
+    }
+    Ok(())
 }
 
 /// Refuses an allocation that gives layers widths of their own where a stock config has one for all of them.

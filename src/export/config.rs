@@ -34,6 +34,8 @@ pub(super) fn adapt(architecture: &Architecture, config: &Config, written: &Writ
             config.remove(LAYERS_FIELD);
             forget_loader(&mut config);
         }
+        // The shapes of the input.
+        OutputKind::Masked | OutputKind::Packed | OutputKind::Dense | OutputKind::Factored => {}
         OutputKind::Sliced => {
             let layers: Vec<Value> =
                 written.layers.iter().flatten().map(|layer| json!({ "heads": layer.heads, "neurons": layer.neurons })).collect();

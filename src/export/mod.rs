@@ -20,7 +20,7 @@ mod widths;
 
 pub use assemble::{Artifacts, assemble};
 pub use card::Card;
-pub use check::{check_plan, check_request, check_tensors};
+pub use check::{check_plan, check_ranks, check_request, check_tensors, check_widths, check_zeros};
 pub use convert::joined;
 pub use layer::{export_gain, export_layer, export_linear};
 pub use options::{OUTPUT_KINDS, OutputDtype, OutputKind, OutputKindInfo, OutputOptions, output_dtype};

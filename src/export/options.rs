@@ -24,6 +24,28 @@ pub enum OutputKind {
     Stock,
     /// Transformers with the loader file that comes along; any widths.
     Sliced,
+    /// Stock Transformers; the shapes of the input, with zeros.
+    Masked,
+    /// What reads the packed format: a bit a weight, and the weights that are not zero.
+    Packed,
+    /// Stock Transformers; low ranks multiplied out.
+    Dense,
+    /// Transformers with the loader file that comes along; low ranks as two matrices.
+    Factored,
+}
+
+impl OutputKind {
+    /// Name in recipes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Stock => "stock",
+            Self::Sliced => "sliced",
+            Self::Masked => "masked",
+            Self::Packed => "packed",
+            Self::Dense => "dense",
+            Self::Factored => "factored",
+        }
+    }
 }
 
 /// Element type of an output's floating point tensors.
@@ -75,6 +97,26 @@ pub const OUTPUT_KINDS: &[OutputKindInfo] = &[
         name: "sliced",
         title: "Sliced",
         summary: "Any widths, layer by layer; loads through a small Python file that comes along, with trust_remote_code.",
+    },
+    OutputKindInfo {
+        name: "masked",
+        title: "Masked",
+        summary: "The shapes of the input, with zeros; loads in stock Transformers, and is neither smaller nor faster.",
+    },
+    OutputKindInfo {
+        name: "packed",
+        title: "Packed",
+        summary: "A bit a weight and the weights that are not zero: a smaller file, which is unpacked to be run and so no faster.",
+    },
+    OutputKindInfo {
+        name: "dense",
+        title: "Dense",
+        summary: "Low ranks multiplied out; loads in stock Transformers, and is neither smaller nor faster.",
+    },
+    OutputKindInfo {
+        name: "factored",
+        title: "Factored",
+        summary: "Low ranks as two matrices: smaller, and faster where ranks are low; loads with trust_remote_code.",
     },
 ];
 

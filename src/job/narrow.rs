@@ -35,7 +35,7 @@ pub(super) struct Both {
 impl SecondPass<'_> {
     /// Repairs in a residual stream of the channels `hidden` alone.
     pub(super) async fn narrow(&self, hidden: &[u32], scratch: &dyn Scratch) -> Result<Narrowed> {
-        if !self.recipe.method.repair()?.needs().any() {
+        if !self.repair.repair()?.needs().any() {
             return self.narrow_sliced(scratch).await;
         }
         let (mut changed, mut layers) = (Vec::new(), Vec::new());
@@ -156,7 +156,7 @@ impl SecondPass<'_> {
         };
         // They have biases, or can be given them.
         let possible = truncated.bias.is_some() || self.model.architecture.bias_flag(unit).is_some();
-        let affine = possible && self.recipe.method.repair_recipe().affine;
+        let affine = possible && self.repair.affine;
         let (fitted, outcome) = self.fit(1, &truncated, affine, pair).await?;
         let mut start = 0;
         let mut linears = Vec::new();
@@ -191,7 +191,7 @@ impl SecondPass<'_> {
             let (y, x) = (self.state(&states.dense, number).await?, self.state(&states.student, number).await?);
             let (dense_inputs, inputs) = (dense.consumed(device, unit, &y, batch).await?, student.consumed(device, unit, &x, batch).await?);
             let given = targets.apply(device, &dense_inputs, Activation::Identity).await?;
-            let wanted = match self.recipe.method.repair_recipe().target {
+            let wanted = match self.repair.target {
                 Target::Residual => {
                     let kept = device.select(&y, None, Some(hidden)).await?;
                     device.add(&given, &device.add(&kept, &x, -1.0).await?, 1.0).await?

@@ -10,7 +10,7 @@ use crate::device::{Activation, Device, Tensor};
 use crate::export::{export_layer, output_dtype};
 use crate::forward::{Block, DeviceLinear, HostLayer, HostLinear, each_layer};
 use crate::model::{Layer, Unit};
-use crate::recipe::{Recipe, Target};
+use crate::recipe::{Recipe, RepairRecipe, Target};
 use crate::reconstruct::{Fit, Outcome, Problem, Problems, SiteOptions, repair_site};
 use std::cell::RefCell;
 
@@ -21,6 +21,7 @@ pub(super) struct SecondPass<'a> {
     pub(super) model: &'a Model,
     pub(super) plan: &'a Plan,
     pub(super) recipe: &'a Recipe,
+    pub(super) repair: &'a RepairRecipe,
     pub(super) calibration: &'a Calibration,
     pub(super) statistics: &'a Statistics,
     pub(super) store: &'a Store,
@@ -96,7 +97,7 @@ impl SecondPass<'_> {
                         let inputs = student.consumed(device, unit, &x, batch).await?;
                         // Without the bias: the problem is about weights, and the bias is added to what the fit shifts.
                         let given = bare.apply(device, &dense_inputs, Activation::Identity).await?;
-                        let wanted = match self.recipe.method.repair_recipe().target {
+                        let wanted = match self.repair.target {
                             Target::Residual => device.add(&given, &device.add(&y, &x, -1.0).await?, 1.0).await?,
                             Target::Output => given,
                         };
@@ -145,7 +146,7 @@ impl SecondPass<'_> {
 
     /// Whether the repair of a consumer has a bias: it has one, or the family's config lets it be given one, and the recipe wants it.
     pub(super) fn affine(&self, index: usize, unit: Unit) -> bool {
-        self.model.architecture.can_shift(index, unit) && self.recipe.method.repair_recipe().affine
+        self.model.architecture.can_shift(index, unit) && self.repair.affine
     }
 
     /// The block with what the plan keeps, in the dtypes that will be written.
@@ -211,8 +212,8 @@ impl SecondPass<'_> {
             *written.borrow_mut() = Some(matrix);
             Ok(overflowed == 0 && fits)
         };
-        let options = SiteOptions { ridge: self.recipe.method.repair_recipe().ridge, unit_size };
-        let (fit, outcome) = repair_site(device, self.recipe.method.repair()?, problems.view(), &weight, options, accept).await?;
+        let options = SiteOptions { ridge: self.repair.ridge, unit_size };
+        let (fit, outcome) = repair_site(device, self.repair.repair()?, problems.view(), &weight, options, accept).await?;
         if outcome.repair == "none" {
             return Ok((truncated.clone(), outcome));
         }

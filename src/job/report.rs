@@ -9,7 +9,7 @@ use crate::device::{Device, DeviceInfo};
 use crate::evaluate::Size;
 use crate::export::Card;
 use crate::model::{Layer, Unit};
-use crate::recipe::{Method, Recipe};
+use crate::recipe::{Method, Recipe, RepairRecipe};
 use crate::reconstruct::Outcome;
 use crate::score::LayerScores;
 use crate::text::CalibrationUsed;
@@ -62,6 +62,9 @@ pub struct Report {
     /// What pruning one sublayer alone does, where the allocation probed it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub probes: Option<Vec<Probe>>,
+    /// What was done to each linear layer of the blocks, where single weights or ranks went.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub linears: Vec<LinearOutcome>,
     /// Things a person should know.
     pub notes: Vec<String>,
     /// Wall time of each phase.
@@ -184,6 +187,26 @@ pub struct UnitOutcome {
     pub producers: Option<Outcome>,
 }
 
+/// What was done to one linear layer of a block, where single weights or ranks went.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LinearOutcome {
+    /// Name of its weight; of layers that share a tensor, with which of them it is.
+    pub tensor: String,
+    /// Outputs and inputs.
+    pub shape: [usize; 2],
+    /// Parameters that are left: weights that are not zero, or both factors.
+    pub kept: u64,
+    /// The rank that is left, where it is a product now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rank: Option<usize>,
+    /// Squared error of its output on the calibration text, relative to the output's own square, before anything made up for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<f64>,
+    /// The same, after the weights that stay were updated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_after: Option<f64>,
+}
+
 /// What was done to a layer of the head.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct HeadOutcome {
@@ -234,6 +257,7 @@ pub(super) struct Findings {
     pub(super) calibration: Option<CalibrationUsed>,
     pub(super) layers: Vec<LayerOutcome>,
     pub(super) head: Vec<HeadOutcome>,
+    pub(super) linears: Vec<LinearOutcome>,
     pub(super) close_calls: Vec<CloseCall>,
     pub(super) scores: Option<Vec<UnitScores>>,
     pub(super) latency: Option<LatencyTable>,
@@ -253,6 +277,7 @@ impl Report {
             calibration,
             layers,
             head,
+            linears,
             close_calls,
             scores,
             latency,
@@ -266,6 +291,7 @@ impl Report {
         let share = |before: f64, after: f64| if before > 0.0 { 1.0 - after / before } else { 0.0 };
         let (asked, asked_of) = match &recipe.method {
             Method::Structured(method) => (Some(method.ratio), method.budget().ok()),
+            Method::Sparse(_) | Method::LowRank(_) => (recipe.method.ratio(), Some(Budget::Linear)),
             Method::Plan(_) => (None, None),
         };
         let info = device.info();
@@ -276,7 +302,7 @@ impl Report {
         let ratio = Ratios {
             asked,
             asked_of,
-            linear: plan.ratio(&model.architecture),
+            linear: share(before.linear_parameters as f64, after.linear_parameters as f64),
             parameters: share(before.parameters as f64, after.parameters as f64),
             flops: share(before.flops_per_token, after.flops_per_token),
             latency: time,
@@ -303,6 +329,7 @@ impl Report {
             layers,
             head,
             hidden,
+            linears,
             close_calls,
             scores,
             latency,
@@ -337,20 +364,29 @@ fn notes(recipe: &Recipe, layers: &[LayerOutcome], head: &[HeadOutcome], ratio: 
 
 /// The figures that go onto the model card.
 pub(super) fn card(report: &Report, name: &str) -> Card {
-    let repair = report.recipe.method.repair_recipe();
-    let aware = if repair.error_aware { ", error-aware" } else { "" };
+    let repaired = |repair: &RepairRecipe| {
+        let aware = if repair.error_aware { ", error-aware" } else { "" };
+        format!("the rest was repaired with {}{aware}", repair.reconstruction)
+    };
     let method = match &report.recipe.method {
         Method::Structured(method) => {
             let units: Vec<&str> = method.units.iter().map(|structure| structure.name()).collect();
             format!(
-                "Removed {} by the criterion {} with {} allocation; the rest was repaired with {}{aware}",
+                "Removed {} by the criterion {} with {} allocation; {}",
                 units.join(" and "),
                 method.criterion,
                 method.allocation,
-                repair.reconstruction
+                repaired(&method.repair)
             )
         }
-        Method::Plan(_) => format!("Removed what a given plan lists; the rest was repaired with {}{aware}", repair.reconstruction),
+        Method::Sparse(method) => format!(
+            "Set single weights to zero by the criterion {} with {} allocation, pattern {}; the rest was updated with {}",
+            method.criterion, method.allocation, method.pattern, method.update
+        ),
+        Method::LowRank(method) => {
+            format!("Lowered the ranks of weights by the factorisation {} with {} allocation", method.factorisation, method.allocation)
+        }
+        Method::Plan(method) => format!("Removed what a given plan lists; {}", repaired(&method.repair)),
     };
     let calibration = report.calibration.map(|used| format!("{} sequences, {} tokens", used.sequences, used.tokens));
     let mut card = Card {

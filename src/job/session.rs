@@ -1,5 +1,6 @@
 //! A model with its texts and everything that was collected over them: many recipes can be tried on one.
 
+use super::changes::{Changes, Found};
 use super::evaluation::{self, Measured};
 use super::repair::SecondPass;
 use super::report::{Findings, Seconds, Sizes, UnitScores, card};
@@ -57,6 +58,8 @@ pub(super) struct Order {
     pub(super) aware: bool,
     /// Whether the budget is one that is counted, or measured, over the calibration text.
     by_length: bool,
+    /// Whether the method goes over the text by itself.
+    pub(super) own_pass: bool,
     /// Whether the readers of the residual stream are repaired too.
     pub(super) narrows: bool,
 }
@@ -70,19 +73,22 @@ impl Order {
         let given = given_plan(recipe, plan, model)?;
         check(recipe, model, given.as_ref())?;
         let nothing = nothing_to_remove(recipe, model, given.as_ref());
-        let narrows = narrows(recipe, model, given.as_ref()) && recipe.method.repair()?.needs().any();
-        let along = recipe.method.repair_recipe().error_aware || narrows;
+        let repair = recipe.method.repair_recipe();
+        let repairs = repair.map(|repair| repair.repair()).transpose()?.is_some_and(|repair| repair.needs().any());
+        let narrows = narrows(recipe, model, given.as_ref()) && repairs;
+        let along = repair.is_some_and(|repair| repair.error_aware) || narrows;
         let needs = if nothing { Needs::default() } else { needs(&recipe.method, along)? };
         let aware = along && !nothing && leaves_repairs(recipe, model, given.as_ref());
+        let own_pass = !nothing && matches!(recipe.method, Method::Sparse(_) | Method::LowRank(_));
         let by_length = match &recipe.method {
             Method::Structured(method) => !nothing && method.budget()? != Budget::Linear,
-            Method::Plan(_) => false,
+            _ => false,
         };
-        Ok(Self { given, needs, aware, narrows, by_length })
+        Ok(Self { given, needs, aware, narrows, by_length, own_pass })
     }
 
     pub(super) fn reads_text(&self) -> bool {
-        self.needs.any() || self.aware || self.by_length
+        self.needs.any() || self.aware || self.by_length || self.own_pass
     }
 
     /// Checks what depends on the length of the sequences, once they are known.
@@ -209,43 +215,14 @@ impl Session {
             before_shared.calibrate = 0.0;
         }
 
-        // The plan.
-        let mut earlier_scores = 0.0;
-        let clock = Instant::now();
-        let (allocated, scores) = match (&recipe.method, order.given) {
-            (_, Some(plan)) => (Allocated::new(plan, Vec::new()), None),
-            (Method::Structured(method), None) if method.ratio == 0.0 => {
-                (Allocated::new(Plan::dense(&self.model.architecture), Vec::new()), None)
-            }
-            (Method::Structured(method), None) => {
-                let earlier = self.score(device, run, method).await?;
-                earlier_scores = earlier;
-                let allocated = self.decide(device, run, method, &recipe.output, used.as_ref()).await?;
-                (allocated, self.scored.as_ref().filter(|_| !method.inside().is_empty()).map(|scored| UnitScores::by_layer(&scored.scores)))
-            }
-            (Method::Plan(_), None) => return Err(Error::internal("a plan recipe without its plan")),
+        let Changes { plan, changed, layers, head, linears, spent, earlier, kept_parameters, found } = match &recipe.method {
+            _ if nothing_to_remove(recipe, &self.model, order.given.as_ref()) => Changes::none(&self.model),
+            Method::Sparse(method) => self.sparsify(device, run, method, &recipe.output).await?,
+            Method::LowRank(method) => self.factorise(device, run, method, &recipe.output).await?,
+            Method::Structured(_) | Method::Plan(_) => self.remove_units(device, run, recipe, order, used.as_ref()).await?,
         };
-        let Allocated { plan, close_calls, latency, time, probes } = allocated;
-        check_plan(&self.model.architecture, &plan, &recipe.output)?;
-        seconds.score = earlier_scores + clock.elapsed().as_secs_f64();
-
-        // Pass 2.
-        let clock = Instant::now();
+        (seconds.score, seconds.reconstruct) = spent;
         let (model, scratch) = (&self.model, self.output.as_ref());
-        let empty = Calibration::new(&[], 1);
-        let calibration = self.calibration.as_ref().map_or(&empty, |(calibration, _)| calibration);
-        let pass = SecondPass { device, run, model, plan: &plan, recipe, calibration, statistics: &self.statistics, store: &self.store };
-        let mut head = Vec::new();
-        let (changed, outcomes) = match plan.kept_hidden(&model.architecture) {
-            Some(hidden) => {
-                let narrowed = pass.narrow(hidden, scratch).await?;
-                head = narrowed.head;
-                (narrowed.changed, narrowed.layers)
-            }
-            None if order.aware => pass.aware(scratch).await?,
-            None => pass.plain(scratch).await?,
-        };
-        seconds.reconstruct = clock.elapsed().as_secs_f64();
 
         // The output, laid out once for its size and evaluation, and once more with the report that they go into.
         run.report(Phase::Export, None, 0, 0.0);
@@ -280,24 +257,25 @@ impl Session {
         };
         seconds.evaluate_pruned = clock.elapsed().as_secs_f64();
         // What an earlier recipe collected counts too: this one would have had to.
-        seconds.total = started.elapsed().as_secs_f64() + before_shared.evaluate_dense + before_shared.calibrate + earlier_scores;
+        seconds.total = started.elapsed().as_secs_f64() + before_shared.evaluate_dense + before_shared.calibrate + earlier;
 
         // Operations are counted at the text's length even where this recipe did not look at it, so that recipes can be compared.
         let mean_length = self.calibration.as_ref().map_or(0.0, |(_, used)| used.mean_length());
         let sizes = Sizes {
             before: Size::of(&model.checkpoint, &model.architecture, &Plan::dense(&model.architecture), mean_length),
-            after: Size::of(&pruned, &model.architecture, &plan, mean_length),
+            after: Size::of(&pruned, &model.architecture, &plan, mean_length).with_linear_parameters(kept_parameters),
         };
         let findings = Findings {
             sizes,
             calibration: used,
-            layers: outcomes,
+            layers,
             head,
-            close_calls,
-            scores,
-            latency,
-            time,
-            probes,
+            linears,
+            close_calls: found.close_calls,
+            scores: found.scores,
+            latency: found.latency,
+            time: found.time,
+            probes: found.probes,
             kept: self.store.peaks(),
             quality_before: self.before.as_deref().map(Measured::quality),
             quality_after: after,
@@ -310,6 +288,52 @@ impl Session {
         run.cancel.check()?;
         run.report(Phase::Export, None, 0, 1.0);
         Ok(Pruned { files, plan, report })
+    }
+
+    /// Removes whole units: a plan, and pass 2.
+    async fn remove_units(
+        &mut self,
+        device: &Device,
+        run: &Run,
+        recipe: &Recipe,
+        order: Order,
+        used: Option<&CalibrationUsed>,
+    ) -> Result<Changes> {
+        let mut earlier = 0.0;
+        let clock = Instant::now();
+        let (allocated, scores) = match (&recipe.method, order.given) {
+            (_, Some(plan)) => (Allocated::new(plan, Vec::new()), None),
+            (Method::Structured(method), None) => {
+                earlier = self.score(device, run, method).await?;
+                let allocated = self.decide(device, run, method, &recipe.output, used).await?;
+                (allocated, self.scored.as_ref().filter(|_| !method.inside().is_empty()).map(|scored| UnitScores::by_layer(&scored.scores)))
+            }
+            _ => return Err(Error::internal("a plan recipe without its plan")),
+        };
+        let Allocated { plan, close_calls, latency, time, probes } = allocated;
+        check_plan(&self.model.architecture, &plan, &recipe.output)?;
+        let score = earlier + clock.elapsed().as_secs_f64();
+
+        let clock = Instant::now();
+        let (model, scratch) = (&self.model, self.output.as_ref());
+        let empty = Calibration::new(&[], 1);
+        let calibration = self.calibration.as_ref().map_or(&empty, |(calibration, _)| calibration);
+        let repair = recipe.method.repair_recipe().ok_or_else(|| Error::internal("units without a repair"))?;
+        let pass =
+            SecondPass { device, run, model, plan: &plan, recipe, repair, calibration, statistics: &self.statistics, store: &self.store };
+        let mut head = Vec::new();
+        let (changed, layers) = match plan.kept_hidden(&model.architecture) {
+            Some(hidden) => {
+                let narrowed = pass.narrow(hidden, scratch).await?;
+                head = narrowed.head;
+                (narrowed.changed, narrowed.layers)
+            }
+            None if order.aware => pass.aware(scratch).await?,
+            None => pass.plain(scratch).await?,
+        };
+        let spent = (score, clock.elapsed().as_secs_f64());
+        let found = Found { close_calls, scores, latency, time, probes };
+        Ok(Changes { plan, changed, layers, head, spent, earlier, found, linears: Vec::new(), kept_parameters: None })
     }
 
     /// What the allocation and then the criterion make of the scores.

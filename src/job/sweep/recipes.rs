@@ -169,11 +169,7 @@ mod tests {
     const METHOD: &str = r#"{"kind": "structured", "ratio": 0.5}"#;
 
     fn ratios(named: &[Named]) -> Vec<(f64, u64)> {
-        let ratio = |method: &Method| match method {
-            Method::Structured(method) => method.ratio,
-            Method::Plan(_) => 0.0,
-        };
-        named.iter().map(|named| (ratio(&named.recipe.method), named.recipe.calibration.seed)).collect()
+        named.iter().map(|named| (named.recipe.method.ratio().unwrap(), named.recipe.calibration.seed)).collect()
     }
 
     fn names(text: &str) -> Vec<String> {
@@ -215,7 +211,7 @@ mod tests {
         let found = recipes(&of("")).unwrap();
         let method = |index: usize| match &found[index].recipe.method {
             Method::Structured(method) => (method.criterion.as_str(), method.repair.reconstruction.as_str(), method.repair.ridge),
-            Method::Plan(_) => panic!("not structured"),
+            _ => panic!("not structured"),
         };
         let half = crate::reconstruct::Ridge::Fixed(0.5);
         assert_eq!((method(0), method(2)), (("magnitude", "liar", half), ("flap", "none", half)));
