@@ -89,7 +89,7 @@ impl Engine {
     pub fn catalog(&self) -> Result<JsValue, JsValue> {
         plain(&Catalog {
             criteria: CRITERIA.iter().map(|one| Choice::new(one.name(), one.title(), one.summary(), one.options())).collect(),
-            allocations: ALLOCATIONS.iter().map(|one| Choice::new(one.name(), one.title(), one.summary(), &[])).collect(),
+            allocations: ALLOCATIONS.iter().map(|one| Choice::new(one.name(), one.title(), one.summary(), one.options())).collect(),
             reconstructions: REPAIRS.iter().map(|one| Choice::new(one.name(), one.title(), one.summary(), one.options())).collect(),
             outputs: OUTPUT_KINDS.iter().map(|one| Choice::new(one.name, one.title, one.summary, &[])).collect(),
         })

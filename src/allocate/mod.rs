@@ -76,6 +76,10 @@ pub trait Allocation: Sync {
     fn uneven(&self) -> bool {
         true
     }
+    /// Names of the [`AllocationOptions`] that it takes.
+    fn options(&self) -> &'static [&'static str] {
+        if self.uneven() { AllocationOptions::NAMES } else { &[] }
+    }
     /// Whether it runs the model, as it is, to decide; then whole layers and channels of the residual stream cannot go at the same
     /// time.
     fn runs_model(&self) -> bool {

@@ -25,8 +25,8 @@ impl AllocationOptions {
         if !(0.0..=1.0).contains(&self.floor) {
             return Err(Error::recipe(format!("method.floor is {}; it must be at least 0 and at most 1.", self.floor)));
         }
-        if !is_none(&self.floor) && !allocation.uneven() {
-            let takers: Vec<&str> = ALLOCATIONS.iter().filter(|one| one.uneven()).map(|one| one.name()).collect();
+        if !is_none(&self.floor) && !allocation.options().contains(&"floor") {
+            let takers: Vec<&str> = ALLOCATIONS.iter().filter(|one| one.options().contains(&"floor")).map(|one| one.name()).collect();
             return Err(Error::recipe(format!(
                 "method.floor works with the allocations {} only; leave it out with \"{}\".",
                 takers.join(", "),

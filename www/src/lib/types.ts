@@ -94,6 +94,11 @@ export interface StructuredMethod extends RepairRecipe {
   ratio: number;
   /** Options of the criterion, where it has some. */
   swaps?: number;
+  /** Share of each layer's neurons that is scored exactly, 1 where nothing else is said. */
+  screen?: number;
+  score_sequences?: number;
+  /** Share of a layer's units that stays at least, where the allocation gives layers widths of their own. */
+  floor?: number;
 }
 
 /** Keeps the units that a plan lists. */

@@ -98,7 +98,7 @@ export class RecipeStep {
     const units = data.getAll('units').map(String);
     if (units.length === 0) throw new Error('Nothing is chosen to go; tick what may go in step 3.');
     const evaluation = this.texts?.comparison;
-    const aware = this.#takes('reconstruction', 'error_aware') && data.has('error_aware');
+    const aware = this.#takes('error_aware') && data.has('error_aware');
     return {
       version: 1,
       calibration: {
@@ -117,7 +117,13 @@ export class RecipeStep {
         ridge: data.has('ridge_auto') ? 'auto' : number(text('ridge'), 'The ridge', 0, false),
         error_aware: aware,
         ...(aware && text('target') === 'output' && { target: 'output' as const }),
-        ...(this.#takes('criterion', 'swaps') && { swaps: number(text('swaps'), 'The number of swaps', 0, true) }),
+        ...(this.#takes('affine') && !data.has('affine') && { affine: false }),
+        ...(this.#takes('swaps') && { swaps: number(text('swaps'), 'The number of swaps', 0, true) }),
+        ...(this.#takes('screen') && { screen: share(text('screen'), 'The screen', 'above 0', (part) => part > 0) }),
+        ...(this.#takes('score_sequences') && {
+          score_sequences: number(text('score_sequences'), 'The number of sequences to score on', 1, true),
+        }),
+        ...(this.#takes('floor') && { floor: share(text('floor'), 'The floor', 'at least 0', () => true) }),
       },
       output: { kind: text('output'), dtype: text('dtype'), pad: text('output') === 'stock' && data.has('pad') },
       ...(evaluation && { evaluation }),
@@ -132,10 +138,12 @@ export class RecipeStep {
     }
     const data = new FormData(this.#form);
     byId('recommend').hidden = !this.#inspection?.recommended;
-    byId('repair-options').hidden = !this.#takes('reconstruction', 'ridge');
+    for (const field of this.#form.querySelectorAll<HTMLElement>('[data-option]')) {
+      field.hidden = !this.#takes(field.dataset.option ?? '');
+    }
+    byId('repair-options').hidden = !this.#takes('ridge');
     byId('target-field').hidden = !data.has('error_aware');
     byId('ridge-field').hidden = data.has('ridge_auto');
-    byId('swaps-field').hidden = !this.#takes('criterion', 'swaps');
     byId('pad-choice').hidden = this.#select('output').value !== 'stock';
     byId('recipe-json').textContent = this.#json();
     byId('recipe-copy').textContent = 'Copy';
@@ -173,11 +181,12 @@ export class RecipeStep {
     }
   }
 
-  /** Whether what is chosen in a menu goes with a field of the method. */
-  #takes(menu: 'criterion' | 'reconstruction', field: string): boolean {
-    const list = menu === 'criterion' ? 'criteria' : 'reconstructions';
-    const chosen = this.#catalog?.[list].find((one: Choice) => one.name === this.#select(menu).value);
-    return chosen?.options?.includes(field) ?? false;
+  /** Whether something that is chosen in a menu goes with a field of the method. */
+  #takes(field: string): boolean {
+    return MENUS.some(([menu, list]) => {
+      const chosen = this.#catalog?.[list].find((one: Choice) => one.name === this.#select(menu).value);
+      return chosen?.options?.includes(field) ?? false;
+    });
   }
 
   #input(name: string): HTMLInputElement {
@@ -193,6 +202,15 @@ function ratio(text: string): number {
   const percent = number(text, 'The ratio', 0, false);
   if (percent >= 100)
     throw new Error(`The ratio is ${percent} %, and something must stay; ask for less than 100 % in step 3.`);
+  return percent / 100;
+}
+
+/** A share that is asked for in percent. */
+function share(text: string, what: string, least: string, fits: (part: number) => boolean): number {
+  const percent = text.trim() === '' ? NaN : Number(text);
+  if (!(percent >= 0 && percent <= 100 && fits(percent))) {
+    throw new Error(`${what} must be a percentage ${least} and at most 100; correct it in step 3.`);
+  }
   return percent / 100;
 }
 

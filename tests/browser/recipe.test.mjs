@@ -1,0 +1,135 @@
+// The recipe form: fields that go with a method come and go with it, and the engine takes what the form writes.
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, test } from 'node:test';
+import { alertText, open, ready, SITE, takeDemo } from './site.mjs';
+
+let site;
+let page;
+
+before(async () => {
+  site = await open(SITE);
+  page = site.page;
+  await ready(page, 'cpu');
+});
+after(() => site.close());
+
+beforeEach(async () => {
+  await page.reload();
+  await ready(page, 'cpu');
+  await takeDemo(page);
+  await page.getByTestId('output').selectOption('sliced');
+});
+
+const choose = (menu, value) => page.getByTestId(menu).selectOption(value);
+const recipe = async () => JSON.parse(await page.getByTestId('recipe-json').textContent());
+const visible = (id) => page.getByTestId(id).isVisible();
+
+/** The engine reads the recipe to say what the run needs, and says nothing where it does not understand it. */
+async function accepted() {
+  await page.getByTestId('estimate').getByText('Will need about').waitFor({ timeout: 60_000 });
+}
+
+test('options of OPTIN are there with it alone, and the engine takes them', async () => {
+  assert.deepEqual([await visible('score-sequences'), await visible('screen')], [false, false]);
+  assert.equal((await recipe()).method.screen, undefined);
+  await choose('criterion', 'optin');
+  await page.getByTestId('score-sequences').fill('4');
+  await page.getByTestId('screen').fill('25');
+  const { method } = await recipe();
+  assert.deepEqual([method.score_sequences, method.screen], [4, 0.25]);
+  await accepted();
+  await choose('criterion', 'flap');
+  assert.deepEqual([await visible('score-sequences'), await visible('screen')], [false, false]);
+  assert.equal((await recipe()).method.score_sequences, undefined);
+});
+
+test('the floor is there with allocations that give layers widths of their own', async () => {
+  assert.equal(await visible('floor'), false);
+  for (const allocation of ['global', 'parameters', 'flops', 'latency', 'sensitivity']) {
+    await choose('allocation', allocation);
+    assert.ok(await visible('floor'), allocation);
+  }
+  await choose('allocation', 'global');
+  await page.getByTestId('floor').fill('20');
+  assert.equal((await recipe()).method.floor, 0.2);
+  await accepted();
+  await choose('allocation', 'uniform');
+  assert.equal((await recipe()).method.floor, undefined);
+});
+
+test('biases are fitted unless they are unticked, by repairs that can leave them', async () => {
+  await choose('reconstruction', 'bias');
+  assert.equal(await visible('affine'), false);
+  await choose('reconstruction', 'liar');
+  assert.equal((await recipe()).method.affine, undefined);
+  await page.getByTestId('affine').uncheck();
+  assert.equal((await recipe()).method.affine, false);
+  await accepted();
+  await choose('reconstruction', 'bias');
+  assert.equal((await recipe()).method.affine, undefined);
+});
+
+test('wrong options are named, and nothing starts', async () => {
+  await choose('criterion', 'optin');
+  await choose('allocation', 'global');
+  for (const [field, value, sentence] of [
+    ['screen', '0', /screen must be a percentage above 0/],
+    ['score-sequences', '0', /sequences to score on must be a whole number of at least 1/],
+    ['floor', '101', /floor must be a percentage at least 0 and at most 100/],
+  ]) {
+    const input = page.getByTestId(field);
+    const old = await input.inputValue();
+    await input.fill(value);
+    await page.getByTestId('run').click();
+    assert.match(await alertText(page), sentence);
+    assert.ok(await page.getByTestId('progress').isHidden());
+    await input.fill(old);
+  }
+});
+
+test('the keyboard passes the options in the order in which they are read', async () => {
+  await choose('criterion', 'optin');
+  await choose('allocation', 'global');
+  await page.getByTestId('criterion').focus();
+  const passed = [];
+  for (let presses = 0; presses < 7; presses += 1) {
+    await page.keyboard.press('Tab');
+    passed.push(await page.evaluate(() => document.activeElement.dataset.testid));
+  }
+  assert.deepEqual(passed, [
+    'score-sequences',
+    'screen',
+    'allocation',
+    'floor',
+    'reconstruction',
+    'affine',
+    'error-aware',
+  ]);
+  await page.keyboard.press('Shift+Tab');
+  await page.keyboard.press('Space');
+  assert.equal((await recipe()).method.affine, false);
+});
+
+test('the button chooses the recommended recipe, and leaves alone what goes and how much', async () => {
+  await choose('criterion', 'magnitude');
+  await choose('reconstruction', 'none');
+  await page.getByTestId('ratio').fill('35');
+  await page.getByTestId('unit-heads').check();
+  const before = await recipe();
+  const button = page.getByTestId('recommend');
+  await button.focus();
+  await page.keyboard.press('Enter');
+  const after = await recipe();
+  assert.deepEqual(
+    [after.method.criterion, after.method.allocation, after.method.reconstruction, after.method.error_aware],
+    ['osscar', 'uniform', 'liar', false],
+  );
+  assert.deepEqual([after.method.units, after.method.ratio], [before.method.units, before.method.ratio]);
+  assert.deepEqual(after.calibration, before.calibration);
+  await accepted();
+  // Decoders drift more, and have the tokens to do something about it.
+  await takeDemo(page, 'gpt2-stories');
+  await page.getByTestId('model-facts').getByText('GPT2LMHeadModel').waitFor();
+  await button.click();
+  assert.equal((await recipe()).method.error_aware, true);
+});
