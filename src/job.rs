@@ -18,6 +18,7 @@ mod session;
 mod sparse;
 mod storage;
 mod sweep;
+mod text;
 
 pub use estimate::Estimate;
 pub use evaluation::{Evaluation, Measure, Scope, Task, evaluate};
@@ -41,6 +42,7 @@ use crate::model::{Head, Structure, Unit};
 use crate::recipe::{Method, Recipe, Structured};
 use crate::text::{CalibrationUsed, calibration_lines, calibration_windows, classes};
 use session::Order;
+use text::text_of;
 
 /// Texts that a recipe refers to, already read.
 #[derive(Debug, Clone, Default)]
@@ -205,8 +207,4 @@ async fn calibration(
 
 fn no_calibration() -> Error {
     Error::recipe("This method looks at what the model computes, so it needs a calibration text; name one in calibration.source.")
-}
-
-fn text_of(value: &impl serde::Serialize) -> Result<String> {
-    serde_json::to_string_pretty(value).map(|text| text + "\n").map_err(|error| Error::internal(format_args!("writing JSON: {error}")))
 }

@@ -101,6 +101,11 @@ impl Task<'_> {
         }
     }
 
+    /// Whether the repair solves systems of Gram matrices; the criterion alone may need them too.
+    fn repairs_by_gram(&self) -> bool {
+        self.recipe.method.repair().is_ok_and(|repair| repair.needs().gram) && (self.needs.gram || self.aware)
+    }
+
     fn ratio(&self) -> f64 {
         match &self.recipe.method {
             Method::Structured(method) if method.allocation().is_ok_and(|allocation| !allocation.uneven()) => method.ratio,
@@ -169,11 +174,10 @@ impl Task<'_> {
 
     /// Bytes of the systems that a repair of one consumer sets up and solves (see `reconstruct`).
     fn repair(&self, layer: &Layer, unit: Unit) -> f64 {
-        let repairs_by_gram = self.needs.gram || self.aware;
         let (all, outputs) = (width(layer, unit) as f64, self.architecture().hidden as f64);
         let kept = all * (1.0 - self.ratio());
         let weight = 4.0 * all * outputs;
-        if !repairs_by_gram {
+        if !self.repairs_by_gram() {
             return 3.0 * weight;
         }
         // Gram of all inputs and its product with the weight, while the problem is set up; then fitted, held-out and joint
@@ -184,6 +188,9 @@ impl Task<'_> {
 
     /// Bytes of fitted, held-out and joint problems, the system and its factor, right sides and solutions.
     fn solving(&self, kept: f64, outputs: f64) -> f64 {
+        if !self.repairs_by_gram() {
+            return 12.0 * kept * outputs;
+        }
         let wide = if matches!(self.device, Device::Cpu(_)) { 2.0 } else { 1.0 };
         4.0 * ((4.0 + wide) * kept * kept + (9.0 + 2.0 * wide) * kept * outputs)
     }
@@ -210,18 +217,19 @@ impl Task<'_> {
         for (layer, unit) in architecture.layers.iter().flat_map(|layer| Unit::ALL.map(|unit| (layer, unit))) {
             let (all, outputs) = (width(layer, unit) as f64, architecture.hidden as f64);
             let kept = all * (1.0 - self.ratio());
-            let by_gram = self.needs.gram || self.aware;
-            gram += self.tokens as f64 * if self.aware { kept * kept + 2.0 * kept * outputs } else { all * all };
+            let by_gram = self.repairs_by_gram();
+            let aware = if by_gram && self.aware { kept * kept + 2.0 * kept * outputs } else { 0.0 };
+            gram += self.tokens as f64 * (aware + if self.needs.gram { all * all } else { 0.0 });
             // A trial and the final fit, each with its right side; the products that set the problems up.
             let setting_up = if self.aware { 0.0 } else { 4.0 * all * all * outputs };
             let system = kept.powi(3) / 3.0 + 6.0 * kept * kept * outputs;
             solve += if by_gram { setting_up + 2.0 * system } else { 0.0 };
         }
         for (kept, outputs) in architecture.layers.iter().flat_map(|layer| self.reader_systems(layer)) {
-            gram += self.tokens as f64 * (kept * kept + 2.0 * kept * outputs);
-            solve += 2.0 * (kept.powi(3) / 3.0 + 6.0 * kept * kept * outputs);
+            let by_gram = f64::from(u8::from(self.repairs_by_gram()));
+            gram += by_gram * self.tokens as f64 * (kept * kept + 2.0 * kept * outputs);
+            solve += by_gram * 2.0 * (kept.powi(3) / 3.0 + 6.0 * kept * kept * outputs);
         }
-        let gram = if self.needs.gram || self.aware { gram } else { 0.0 };
         // Up, and down with what lies between computed anew; logits three times or four, and their gradient.
         let (traced, predicted) = if self.needs.gradients { (3.0, 5.0) } else { (0.0, 0.0) };
         let passes = f64::from(u8::from(self.needs.statistics)) + traced + if self.aware { 3.0 - 2.0 * self.ratio() } else { 0.0 };

@@ -4,7 +4,7 @@
 //! reference, section 1.3); every layer that writes to it, what the dense one gives on the kept channels plus what they have drifted.
 //! Before that, the gain of each normalisation is scaled so that the kept channels are as large as they were.
 
-use super::repair::{AwareSums, SecondPass, consumer, consumer_mut};
+use super::repair::{SecondPass, consumer, consumer_mut};
 use super::report::{HeadOutcome, LayerOutcome};
 use crate::base::Result;
 use crate::calibrate::Stream;
@@ -185,7 +185,7 @@ impl SecondPass<'_> {
         let (device, layer) = (self.device, &self.model.architecture.layers[index]);
         let targets = bare(device, &consumer(host, unit).keep_outputs(hidden)).await?;
         let truncated = consumer(pruned, unit).clone();
-        let mut sums = AwareSums::new(device, truncated.weight.inputs(), hidden.len()).await?;
+        let mut sums = self.sums(truncated.weight.inputs(), hidden.len()).await?;
         for (number, batch) in self.calibration.batches.iter().enumerate() {
             self.step(index, unit, 2, number);
             let (y, x) = (self.state(&states.dense, number).await?, self.state(&states.student, number).await?);
@@ -217,7 +217,7 @@ impl SecondPass<'_> {
         affine: bool,
         mut pair: impl AsyncFnMut(usize) -> Result<(Tensor, Tensor)>,
     ) -> Result<(HostLinear, Outcome)> {
-        let mut sums = AwareSums::new(self.device, truncated.weight.inputs(), truncated.weight.outputs()).await?;
+        let mut sums = self.sums(truncated.weight.inputs(), truncated.weight.outputs()).await?;
         for number in 0..self.calibration.batches.len() {
             let (inputs, wanted) = pair(number).await?;
             sums.add(self.device, &inputs, &wanted, number < self.calibration.fitted).await?;

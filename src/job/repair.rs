@@ -33,7 +33,8 @@ type Repaired = (Vec<OutputTensor>, Vec<LayerOutcome>);
 /// Sums that an error-aware problem is made of, over the fitted and the held-out batches.
 pub(super) struct AwareSums {
     inputs: SiteMoments,
-    cross: [Tensor; 2],
+    /// Absent where the repair needs no Gram matrix.
+    cross: Option<[Tensor; 2]>,
     outputs: [Moments; 2],
 }
 
@@ -86,7 +87,7 @@ impl SecondPass<'_> {
             for unit in Unit::ALL {
                 let removes = kept.kept(unit).len() < layer.units(unit);
                 let width = kept.kept(unit).len() * layer.unit_size(unit);
-                let mut sums = if removes { Some(AwareSums::new(device, width, model.architecture.hidden).await?) } else { None };
+                let mut sums = if removes { Some(self.sums(width, model.architecture.hidden).await?) } else { None };
                 let bare = DeviceLinear { weight: dense.consumer(unit).weight.clone(), bias: None };
                 for (number, batch) in batches.iter().enumerate() {
                     self.report(index, unit as usize * batches.len() + number, 2 * batches.len());
@@ -166,17 +167,23 @@ impl SecondPass<'_> {
         self.run.report(Phase::Reconstruct, Some(layer), depth, share);
     }
 
-    /// The plain problem of one consumer on the fitted and the held-out tokens; `None` where there are no statistics.
+    /// Empty sums for the repair of one linear layer.
+    pub(super) async fn sums(&self, inputs: usize, outputs: usize) -> Result<AwareSums> {
+        AwareSums::new(self.device, inputs, outputs, self.recipe.method.repair()?.needs().gram).await
+    }
+
+    /// The plain problem of one consumer on the fitted and the held-out tokens; `None` where the repair looks at no statistics.
     async fn plain_problems(&self, index: usize, layer: &Layer, unit: Unit, dense: &HostLayer, kept: &LayerPlan) -> Result<Option<Two>> {
-        let (device, store) = (self.device, self.store);
-        let Some(site) = self.statistics.site(index, unit) else { return Ok(None) };
+        let (device, store, needs) = (self.device, self.store, self.recipe.method.repair()?.needs());
+        let Some(site) = self.statistics.site(index, unit).filter(|_| needs.any()) else { return Ok(None) };
         let matrix = &consumer(dense, unit).weight;
         let weight = device.upload(matrix.inputs(), matrix.outputs(), &matrix.to_f32_inputs_major()?).await?;
         let kept = channels(kept.kept(unit), layer.unit_size(unit));
         let affine = self.affine(index, unit);
         // One Gram matrix at a time: they are the largest things that there are.
         let problem = async |moments: &KeptMoments| {
-            let gram = moments.gram(device, store).await?;
+            // It may be there for the criterion alone.
+            let gram = if needs.gram { moments.gram(device, store).await? } else { None };
             Problem::plain(device, &moments.sums, gram.as_ref(), &weight, &kept, affine).await
         };
         let fit = problem(&site.fit).await?;
@@ -255,10 +262,14 @@ impl Two {
 }
 
 impl AwareSums {
-    pub(super) async fn new(device: &Device, inputs: usize, outputs: usize) -> Result<Self> {
+    async fn new(device: &Device, inputs: usize, outputs: usize, gram: bool) -> Result<Self> {
+        let cross = match gram {
+            true => Some([device.zeros(inputs, outputs).await?, device.zeros(inputs, outputs).await?]),
+            false => None,
+        };
         Ok(Self {
-            inputs: SiteMoments::new(device, inputs, true).await?,
-            cross: [device.zeros(inputs, outputs).await?, device.zeros(inputs, outputs).await?],
+            inputs: SiteMoments::new(device, inputs, gram).await?,
+            cross,
             outputs: [Moments::new(device, outputs, false).await?, Moments::new(device, outputs, false).await?],
         })
     }
@@ -267,12 +278,15 @@ impl AwareSums {
         self.inputs.pick(fitted).add(device, inputs).await?;
         let set = usize::from(!fitted);
         self.outputs[set].add(device, wanted).await?;
-        device.cross_gram(inputs, wanted, &self.cross[set]).await
+        match &self.cross {
+            Some(cross) => device.cross_gram(inputs, wanted, &cross[set]).await,
+            None => Ok(()),
+        }
     }
 
     pub(super) async fn problems(self, device: &Device, affine: bool) -> Result<Two> {
         let SiteMoments { fit, held_out } = &self.inputs;
-        let [cross, held_cross] = &self.cross;
+        let (cross, held_cross) = self.cross.as_ref().map(|[fit, held_out]| (fit, held_out)).unzip();
         let [outputs, held_outputs] = &self.outputs;
         let problem = Problem::aware(device, fit, cross, outputs, affine).await?;
         let check = match held_out.count > 0.0 {

@@ -61,12 +61,13 @@ impl Problem {
         Ok(Self { count: all.count, affine, gram, cross, x, y_sums, y_square })
     }
 
-    /// Error-aware: moments of the student's kept inputs, and what its outputs should be, as sums.
-    pub async fn aware(device: &Device, inputs: &Moments, cross: &Tensor, outputs: &Moments, affine: bool) -> Result<Self> {
+    /// Error-aware: moments of the student's kept inputs, and what its outputs should be, as sums. `cross` goes with the inputs' Gram
+    /// matrix.
+    pub async fn aware(device: &Device, inputs: &Moments, cross: Option<&Tensor>, outputs: &Moments, affine: bool) -> Result<Self> {
         let x = inputs.read_sums(device).await?;
         let y = outputs.read_sums(device).await?;
-        let y_square = Some(y.squares.iter().sum());
-        Ok(Self { count: x.count, affine, gram: inputs.gram.clone(), cross: Some(cross.clone()), x, y_sums: y.sums, y_square })
+        let y_square = cross.map(|_| y.squares.iter().sum());
+        Ok(Self { count: x.count, affine, gram: inputs.gram.clone(), cross: cross.cloned(), x, y_sums: y.sums, y_square })
     }
 
     /// The same problem over the tokens of both.
