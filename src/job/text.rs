@@ -73,6 +73,7 @@ mod tests {
         let values: Vec<f64> = (1..2000).map(|i| 1.0 / f64::from(i)).collect();
         let text = text_of(&values).unwrap();
         assert_eq!(text.lines().count(), 1);
-        assert_eq!(serde_json::from_str::<Vec<f64>>(&text).unwrap(), values);
+        let read: Vec<f64> = text.trim().trim_matches(['[', ']']).split(", ").map(|number| number.parse().unwrap()).collect();
+        assert_eq!(read, values);
     }
 }
