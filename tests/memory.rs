@@ -13,11 +13,15 @@ fn coppice(folder: &Path, arguments: &[&str]) -> Output {
 
 /// A folder with a recipe.
 fn bench(error_aware: bool, sequences: usize) -> tempfile::TempDir {
+    bench_of(serde_json::json!({"kind": "structured", "ratio": 0.3, "error_aware": error_aware}), sequences)
+}
+
+fn bench_of(method: serde_json::Value, sequences: usize) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let recipe = serde_json::json!({
         "version": 1,
         "calibration": {"source": format!("{LLAMA}/calibration.txt"), "sequences": sequences, "length": 64},
-        "method": {"kind": "structured", "ratio": 0.3, "error_aware": error_aware},
+        "method": method,
         "output": {"kind": "sliced"},
     });
     std::fs::write(folder.path().join("recipe.json"), recipe.to_string()).expect("written");
@@ -91,13 +95,51 @@ fn what_cannot_fit_is_refused_with_the_figures() {
     assert!(sentence.contains("allow more memory") && !folder.path().join("out").exists(), "{sentence}");
 }
 
-#[test]
-fn an_estimate_tells_what_the_run_then_needs() {
-    let folder = bench(false, 12);
+/// What an estimate tells and what the run then needs, in bytes on the device: never less, and not so much more that runs are refused
+/// for nothing.
+fn told_what_is_needed(method: serde_json::Value) -> (serde_json::Value, serde_json::Value) {
+    let name = method.to_string();
+    let folder = bench_of(method, 12);
     let told = estimate(folder.path());
     let report = prune(folder.path(), "out", None);
     let (told_bytes, real) = (told["device_bytes"].as_f64().expect("bytes"), report["memory"]["device"].as_f64().expect("bytes"));
-    // Never less than what is needed, and not so much more that runs are refused for nothing.
-    assert!((1.0..2.5).contains(&(told_bytes / real)), "told {told_bytes}, needed {real}");
+    assert!((1.0..2.5).contains(&(told_bytes / real)), "{name}: told {told_bytes}, needed {real}");
+    (told, report)
+}
+
+#[test]
+fn an_estimate_tells_what_the_run_then_needs() {
+    let (told, _) = told_what_is_needed(serde_json::json!({"kind": "structured", "ratio": 0.3}));
     assert!(told["seconds"].as_f64().expect("seconds") > 0.0 && told["flops"].as_f64().expect("operations") > 0.0);
+}
+
+#[test]
+fn it_tells_what_allocations_need_that_run_the_model() {
+    // Without a repair, so that nothing else needs more than they do.
+    let with = |allocation: &str| {
+        let ratio = serde_json::json!({"kind": "structured", "ratio": 0.2, "reconstruction": "none", "allocation": allocation});
+        told_what_is_needed(ratio).1
+    };
+    assert!(with("latency")["latency"].is_object(), "blocks were timed");
+    assert!(!with("sensitivity")["probes"].as_array().expect("probes").is_empty());
+}
+
+#[test]
+fn a_repair_that_needs_no_gram_matrix_takes_no_room_for_one() {
+    let with = |reconstruction: &str| {
+        let hidden = serde_json::json!({"kind": "structured", "units": ["hidden"], "ratio": 0.25, "reconstruction": reconstruction});
+        let report = told_what_is_needed(hidden).1;
+        report["memory"]["device"].as_f64().expect("bytes")
+    };
+    // Sums of both sets of tokens over what the second FFN matrix reads, the widest of all.
+    let grams = 2.0 * 4.0 * f64::from(neurons() * neurons());
+    let (bias, liar) = (with("bias"), with("liar"));
+    assert!(bias + grams <= liar, "bias {bias}, liar {liar}, Gram matrices {grams}");
+}
+
+/// Neurons of a layer of the model.
+fn neurons() -> u32 {
+    let config = std::fs::read(format!("{LLAMA}/config.json")).expect("a config");
+    let config: serde_json::Value = serde_json::from_slice(&config).expect("JSON");
+    config["intermediate_size"].as_u64().and_then(|width| u32::try_from(width).ok()).expect("a width")
 }

@@ -103,7 +103,8 @@ impl Task<'_> {
 
     /// Whether the repair solves systems of Gram matrices; the criterion alone may need them too.
     fn repairs_by_gram(&self) -> bool {
-        self.recipe.method.repair().is_ok_and(|repair| repair.needs().gram) && (self.needs.gram || self.aware)
+        let solves = self.recipe.method.repair_recipe().is_none_or(|recipe| recipe.repair().is_ok_and(|repair| repair.needs().gram));
+        solves && (self.needs.gram || self.aware)
     }
 
     fn ratio(&self) -> f64 {

@@ -169,12 +169,12 @@ impl SecondPass<'_> {
 
     /// Empty sums for the repair of one linear layer.
     pub(super) async fn sums(&self, inputs: usize, outputs: usize) -> Result<AwareSums> {
-        AwareSums::new(self.device, inputs, outputs, self.recipe.method.repair()?.needs().gram).await
+        AwareSums::new(self.device, inputs, outputs, self.repair.repair()?.needs().gram).await
     }
 
     /// The plain problem of one consumer on the fitted and the held-out tokens; `None` where the repair looks at no statistics.
     async fn plain_problems(&self, index: usize, layer: &Layer, unit: Unit, dense: &HostLayer, kept: &LayerPlan) -> Result<Option<Two>> {
-        let (device, store, needs) = (self.device, self.store, self.recipe.method.repair()?.needs());
+        let (device, store, needs) = (self.device, self.store, self.repair.repair()?.needs());
         let Some(site) = self.statistics.site(index, unit).filter(|_| needs.any()) else { return Ok(None) };
         let matrix = &consumer(dense, unit).weight;
         let weight = device.upload(matrix.inputs(), matrix.outputs(), &matrix.to_f32_inputs_major()?).await?;
