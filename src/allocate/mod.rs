@@ -11,6 +11,7 @@ mod planning;
 mod search;
 mod select;
 mod sensitivity;
+pub mod sparsity;
 mod split;
 #[cfg(test)]
 mod tests;

@@ -103,6 +103,26 @@ impl Matrix {
         (Matrix { rows, cols, dtype, layout, bytes: encoded.bytes }, encoded.overflowed)
     }
 
+    /// The values as `[out, in]`, row-major.
+    ///
+    /// # Errors
+    /// The dtype is not F32, F16 or BF16.
+    pub fn to_f32_outputs_major(&self) -> Result<Vec<f32>> {
+        let values = decode(self.dtype, &self.bytes)?;
+        Ok(if self.layout == Layout::InOut { transpose(&values, self.rows, self.cols) } else { values })
+    }
+
+    /// A matrix of the shape and layout of this one with `[out, in]` row-major values, rounded to its dtype (F32, F16 or BF16); and
+    /// how many finite values became infinite.
+    pub fn with_f32_outputs_major(&self, values: &[f32]) -> (Matrix, usize) {
+        debug_assert_eq!(values.len(), self.rows * self.cols);
+        let encoded = match self.layout {
+            Layout::OutIn => encode(self.dtype, values),
+            Layout::InOut => encode(self.dtype, &transpose(values, self.cols, self.rows)),
+        };
+        (Matrix { bytes: encoded.bytes, ..self.bare() }, encoded.overflowed)
+    }
+
     /// Whether no value is infinite or not a number; true of other dtypes than F32, F16 and BF16. Looks at the exponents alone,
     /// without branches inside a chunk, so that the scan keeps up with reading.
     pub fn is_finite(&self) -> bool {
@@ -313,7 +333,10 @@ mod tests {
                 }
             }
             let (back, overflowed) = Matrix::from_f32_inputs_major(&values, inputs, outputs, matrix.dtype, matrix.layout);
-            prop_assert_eq!((back, overflowed), (matrix, 0));
+            prop_assert_eq!((&back, overflowed), (&matrix, 0));
+            let turned = matrix.to_f32_outputs_major().unwrap();
+            prop_assert!((0..inputs).all(|i| (0..outputs).all(|o| turned[o * inputs + i] == values[i * outputs + o])));
+            prop_assert_eq!(matrix.with_f32_outputs_major(&turned), (matrix, 0));
         }
     }
 }

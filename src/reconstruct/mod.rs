@@ -13,6 +13,7 @@ mod problem;
 mod ridge;
 #[cfg(test)]
 mod tests;
+pub mod weights;
 
 pub use choose::{Outcome, Problems, SiteOptions, repair_site};
 pub use problem::{Fit, Problem};

@@ -20,6 +20,7 @@ mod system;
 #[cfg(test)]
 mod tests;
 mod wanda_sp;
+pub mod weights;
 mod whole;
 
 pub use hidden::hidden_scores;

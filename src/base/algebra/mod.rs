@@ -3,10 +3,12 @@
 //! Nearly all work is candle-core's matrix products, in tiles between which the event loop runs and "cancel" is heard.
 
 mod dense;
+mod eigenvalues;
 mod sweep;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use dense::dot;
 pub use dense::{Dense, Part};
+pub use eigenvalues::symmetric_eigenvalues;
 pub use sweep::{Sweep, spd_inverse};

@@ -23,9 +23,28 @@ impl Cpu {
             return Ok(Solution { x: b.clone(), smallest_pivot: smallest_pivot.min(0.0) });
         }
         let mut x = Dense::new(n, b.cols, wide(b)?)?;
-        self.substitute(&factor, &mut x, n).await?;
+        self.substitute(&factor, &mut x).await?;
+        self.substitute_back(&factor, &mut x).await?;
         let x = self.tensor_of(n, b.cols, x.values.into_iter().map(|v| v as f32).collect())?;
         Ok(Solution { x, smallest_pivot })
+    }
+
+    /// See [`crate::device::Device::inverse_factor`]: with rows and columns in reverse order, A = L L^T, and L^-1 reversed again is R.
+    pub async fn inverse_factor(&self, a: &Tensor) -> Result<Solution> {
+        let n = a.rows;
+        a.expect("the matrix of an inverse factor", n, n)?;
+        let values = a.cpu()?.values()?;
+        let mut factor = Dense::new(n, n, values.into_iter().rev().map(f64::from).collect())?;
+        let largest = (0..n).map(|i| factor.at(i, i)).fold(0.0, f64::max);
+        let smallest = self.factorise(&mut factor).await?;
+        let smallest_pivot = if largest > 0.0 { smallest / largest } else { 0.0 };
+        if n > 0 && (smallest_pivot.is_nan() || smallest_pivot <= 0.0) {
+            return Ok(Solution { x: self.zeros(n, n).await?, smallest_pivot: smallest_pivot.min(0.0) });
+        }
+        let mut x = Dense::zeros(n, n);
+        (0..n).for_each(|i| x.row_mut(i)[i] = 1.0);
+        self.substitute(&factor, &mut x).await?;
+        Ok(Solution { x: self.tensor_of(n, n, x.values.into_iter().rev().map(|v| v as f32).collect())?, smallest_pivot })
     }
 
     /// Lower Cholesky factor in place (the upper triangle is left as it was); gives the smallest pivot, and stops at one that is not positive.
@@ -61,9 +80,9 @@ impl Cpu {
         Ok(smallest)
     }
 
-    /// X := L^-T L^-1 X, block by block.
-    async fn substitute(&self, l: &Dense, x: &mut Dense, n: usize) -> Result<()> {
-        let width = x.cols;
+    /// X := L^-1 X, block by block.
+    async fn substitute(&self, l: &Dense, x: &mut Dense) -> Result<()> {
+        let (n, width) = (l.rows, x.cols);
         for start in (0..n).step_by(BLOCK) {
             self.pace().await?;
             let end = (start + BLOCK).min(n);
@@ -78,6 +97,12 @@ impl Cpu {
                 x.add(row, 0, -1.0, &update)?;
             }
         }
+        finite(x)
+    }
+
+    /// X := L^-T X, block by block.
+    async fn substitute_back(&self, l: &Dense, x: &mut Dense) -> Result<()> {
+        let (n, width) = (l.rows, x.cols);
         for start in (0..n).step_by(BLOCK).rev() {
             self.pace().await?;
             let end = (start + BLOCK).min(n);
@@ -93,8 +118,12 @@ impl Cpu {
                 x.add(row, 0, -1.0, &update)?;
             }
         }
-        if x.values.iter().all(|v| v.is_finite()) { Ok(()) } else { Err(Error::internal("a solve that did not stay finite")) }
+        finite(x)
     }
+}
+
+fn finite(x: &Dense) -> Result<()> {
+    if x.values.iter().all(|v| v.is_finite()) { Ok(()) } else { Err(Error::internal("a solve that did not stay finite")) }
 }
 
 /// row := (row - sum of coefficient * other) / pivot.

@@ -91,18 +91,7 @@ impl Gpu {
     /// Solves L L^T X = R for R [n, m]; R is used up.
     pub(super) async fn solve_with(&self, factor: &Factor, r: Tensor) -> Result<Tensor> {
         let (n, m) = (r.rows, r.cols);
-        let y = self.tensor(n, m)?;
-        for first in (0..n).step_by(BLOCK) {
-            self.solve_block(factor, first, Op::N, &r, &y).await?;
-            let next = first + BLOCK;
-            if next < n {
-                let below = Operand::new(factor.lower.gpu()?, n, Op::N).from(next * n + first);
-                let solved = Operand::new(y.gpu()?, m, Op::N).from(first * m);
-                let rest = Operand::new(r.gpu()?, m, Op::N).from(next * m);
-                let update = Gemm::new(below, solved, rest, [n - next, m, BLOCK]);
-                self.gemm(&Gemm { alpha: -1.0, accumulate: true, ..update }).await?;
-            }
-        }
+        let y = self.solve_lower(factor, &r).await?;
         // R has become L Y; its buffer takes X.
         let x = r;
         for first in (0..n).step_by(BLOCK).rev() {
@@ -116,6 +105,24 @@ impl Gpu {
             }
         }
         Ok(x)
+    }
+
+    /// Solves L Y = R for R [n, m]; R is used up.
+    pub(super) async fn solve_lower(&self, factor: &Factor, r: &Tensor) -> Result<Tensor> {
+        let (n, m) = (r.rows, r.cols);
+        let y = self.tensor(n, m)?;
+        for first in (0..n).step_by(BLOCK) {
+            self.solve_block(factor, first, Op::N, r, &y).await?;
+            let next = first + BLOCK;
+            if next < n {
+                let below = Operand::new(factor.lower.gpu()?, n, Op::N).from(next * n + first);
+                let solved = Operand::new(y.gpu()?, m, Op::N).from(first * m);
+                let rest = Operand::new(r.gpu()?, m, Op::N).from(next * m);
+                let update = Gemm::new(below, solved, rest, [n - next, m, BLOCK]);
+                self.gemm(&Gemm { alpha: -1.0, accumulate: true, ..update }).await?;
+            }
+        }
+        Ok(y)
     }
 
     /// Rows of one block: to = inverse (or its transpose) times from.

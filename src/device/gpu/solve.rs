@@ -48,6 +48,40 @@ impl Gpu {
         Ok(Solution { x, smallest_pivot })
     }
 
+    /// See [`super::super::Device::inverse_factor`]: with rows and columns in reverse order, and scaled to a unit diagonal by S, A is
+    /// L L^T, and L^-1 S reversed again is R. Where the matrix is not positive definite, R is zero.
+    pub async fn inverse_factor(&self, a: &Tensor) -> Result<Solution> {
+        let n = a.rows;
+        a.expect("matrix of inverse_factor", n, n)?;
+        if n == 0 {
+            return Err(Error::internal("inverse_factor of nothing"));
+        }
+        let reversed: Vec<u32> = (0..n as u32).rev().collect();
+        let turned = self.select(a, Some(&reversed), Some(&reversed)).await?;
+        let padded = n.next_multiple_of(BLOCK);
+        let scale = self.equilibrate(&turned, padded).await?;
+        let unit = self.scaled(&turned, &scale, [padded, padded], true).await?;
+        let factor = self.factor(unit).await?;
+        let pivots = self.read(&factor.pivots).await?;
+        let mut scales = self.read(&scale).await?;
+        let diagonal = scales.split_off(padded);
+        let smallest_pivot = smallest(&pivots[..n], &diagonal[..n]);
+        if smallest_pivot <= 0.0 {
+            return Ok(Solution { x: self.zeros(n, n).await?, smallest_pivot });
+        }
+        // The right side is S itself, row by row, since a whole one may be too large for one upload.
+        let step = (1usize << 20).div_ceil(padded);
+        let right = self
+            .upload_by(padded, padded, step, &mut async |rows: std::ops::Range<usize>| {
+                let mut values = vec![0f32; rows.len() * padded];
+                rows.clone().for_each(|row| values[(row - rows.start) * padded + row] = if row < n { scales[row] } else { 1.0 });
+                Ok(values)
+            })
+            .await?;
+        let inverse = self.solve_lower(&factor, &right).await?;
+        Ok(Solution { x: self.select(&inverse, Some(&reversed), Some(&reversed)).await?, smallest_pivot })
+    }
+
     /// [2, padded]: scales and the diagonal.
     async fn equilibrate(&self, a: &Tensor, padded: usize) -> Result<Tensor> {
         let scale = self.tensor(2, padded)?;

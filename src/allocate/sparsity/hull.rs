@@ -1,0 +1,73 @@
+//! Rows with one price for a zero: each gives zeros up to where the next would cost more, on the lower convex hull of its squared output
+//! error. For these curves that is the allocation with the least error (up to the last hull segment), as a Lagrange multiplier finds it.
+
+use super::{PrefixCurves, RowBudget, Rows};
+use crate::base::{Error, Result};
+
+pub(super) struct Hull;
+
+impl RowBudget for Hull {
+    fn name(&self) -> &'static str {
+        "curves"
+    }
+
+    fn title(&self) -> &'static str {
+        "Error curves"
+    }
+
+    fn summary(&self) -> &'static str {
+        "Every zero where it adds least to the squared error of the layer's outputs; one price for all rows."
+    }
+
+    fn needs_curves(&self) -> bool {
+        true
+    }
+
+    fn rows(&self, rows: &Rows<'_>) -> Result<Vec<usize>> {
+        let curves = rows.curves.ok_or_else(|| Error::internal("an allocation by curves without them"))?;
+        Ok(allocate(curves, rows.zeros))
+    }
+}
+
+/// One stretch of a row's hull.
+struct Segment {
+    /// Error that a zero adds.
+    price: f64,
+    row: u32,
+    zeros: u32,
+}
+
+/// Zeros by row, `total` in all. A row's stretches have growing prices, so taking the cheapest first takes each row from its start.
+fn allocate(curves: &PrefixCurves, total: usize) -> Vec<usize> {
+    let mut segments = Vec::new();
+    for row in 0..curves.rows() {
+        let hull = lower_hull(curves.errors(row));
+        segments.extend(hull.windows(2).map(|ends| {
+            let zeros = ends[1].0 - ends[0].0;
+            Segment { price: (ends[1].1 - ends[0].1) / zeros as f64, row: row as u32, zeros: zeros as u32 }
+        }));
+    }
+    segments.sort_by(|a, b| a.price.total_cmp(&b.price).then(a.row.cmp(&b.row)));
+    let (mut zeros, mut left) = (vec![0; curves.rows()], total);
+    for segment in segments {
+        let taken = left.min(segment.zeros as usize);
+        zeros[segment.row as usize] += taken;
+        left -= taken;
+    }
+    zeros
+}
+
+/// The corners of the lower convex hull of points with growing first coordinates.
+fn lower_hull(points: impl Iterator<Item = (usize, f64)>) -> Vec<(usize, f64)> {
+    let mut hull: Vec<(usize, f64)> = Vec::new();
+    let price = |a: (usize, f64), b: (usize, f64)| (b.1 - a.1) / (b.0 - a.0) as f64;
+    for point in points {
+        while let [.., before, last] = hull[..]
+            && price(before, last) >= price(last, point)
+        {
+            hull.pop();
+        }
+        hull.push(point);
+    }
+    hull
+}
