@@ -6,7 +6,7 @@ mod sparse;
 
 pub use low_rank::LowRank;
 pub use recommended::{Recommended, recommended};
-pub use sparse::Sparse;
+pub use sparse::{Order, Sparse};
 
 use crate::allocate::{Allocation, AllocationOptions, Budget, allocation};
 use crate::base::{Error, Result};

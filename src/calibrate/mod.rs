@@ -2,6 +2,7 @@
 
 mod dense;
 mod influence;
+mod inputs;
 mod mask_gradients;
 mod moments;
 mod readers;
@@ -11,6 +12,7 @@ mod stream;
 
 pub use dense::{Calibration, dense_pass};
 pub use influence::Influence;
+pub use inputs::{InputStatistics, Sample, Sampling};
 pub use mask_gradients::{LossTargets, MaskGradients, mask_gradients};
 pub use moments::{HostSums, Moments, SiteMoments};
 pub use readers::Readers;

@@ -16,6 +16,7 @@ mod names;
 mod narrow;
 mod options;
 mod pad;
+mod weights;
 mod widths;
 
 pub use assemble::{Artifacts, assemble};
@@ -24,6 +25,7 @@ pub use check::{check_plan, check_ranks, check_request, check_tensors, check_wid
 pub use convert::joined;
 pub use layer::{export_gain, export_layer, export_linear};
 pub use options::{OUTPUT_KINDS, OutputDtype, OutputKind, OutputKindInfo, OutputOptions, output_dtype};
+pub use weights::export_block;
 pub use widths::{OutputSize, output_size};
 
 #[cfg(test)]

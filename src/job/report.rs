@@ -109,6 +109,9 @@ pub struct Ratios {
     pub asked_of: Option<Budget>,
     /// Of the blocks' linear parameters.
     pub linear: f64,
+    /// Of the blocks' linear weights alone, where single ones went.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weights: Option<f64>,
     /// Of all parameters that the files hold.
     pub parameters: f64,
     /// Of floating-point operations a token in the blocks, at the calibration's mean length.
@@ -303,6 +306,7 @@ impl Report {
             asked,
             asked_of,
             linear: share(before.linear_parameters as f64, after.linear_parameters as f64),
+            weights: matches!(recipe.method, Method::Sparse(_)).then(|| zeros(&linears)).flatten(),
             parameters: share(before.parameters as f64, after.parameters as f64),
             flops: share(before.flops_per_token, after.flops_per_token),
             latency: time,
@@ -360,6 +364,13 @@ fn notes(recipe: &Recipe, layers: &[LayerOutcome], head: &[HeadOutcome], ratio: 
         notes.push("Padded units are zeros in place: the logits are exact, but their bytes are not saved.".to_owned());
     }
     notes
+}
+
+/// The share of zeros among weights of linear layers, where there are any.
+fn zeros(linears: &[LinearOutcome]) -> Option<f64> {
+    let all: f64 = linears.iter().map(|linear| linear.shape[0] as f64 * linear.shape[1] as f64).sum();
+    let kept: f64 = linears.iter().map(|linear| linear.kept as f64).sum();
+    (all > 0.0).then(|| 1.0 - kept / all)
 }
 
 /// The figures that go onto the model card.

@@ -24,17 +24,17 @@ use std::rc::Rc;
 /// What recipes can share: the model, the calibration and the evaluation text, what was collected over them, and the scores
 /// that were computed from that.
 pub struct Session {
-    model: Model,
+    pub(super) model: Model,
     calibration_options: CalibrationOptions,
-    calibration: Option<(Calibration, CalibrationUsed)>,
+    pub(super) calibration: Option<(Calibration, CalibrationUsed)>,
     evaluation: evaluation::Prepared,
     /// The dense model on the evaluation text.
     before: Option<Rc<Measured>>,
     /// What `statistics` holds.
     collected: Needs,
     statistics: Statistics,
-    store: Store,
-    output: Box<dyn Scratch>,
+    pub(super) store: Store,
+    pub(super) output: Box<dyn Scratch>,
     /// Time that went into what is shared.
     shared: Seconds,
     scored: Option<Scored>,

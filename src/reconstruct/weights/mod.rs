@@ -63,6 +63,21 @@ impl WeightProblem<'_> {
     }
 }
 
+/// The diagonal of a square matrix on the device.
+///
+/// # Errors
+/// The device fails.
+pub async fn diagonal(device: &Device, matrix: &Tensor) -> Result<Vec<f32>> {
+    const STEP: usize = 256;
+    let mut diagonal = Vec::with_capacity(matrix.rows());
+    for first in (0..matrix.rows()).step_by(STEP) {
+        let rows = first..(first + STEP).min(matrix.rows());
+        let values = device.read_rows(matrix, rows.clone()).await?;
+        diagonal.extend(values.chunks_exact(matrix.cols()).zip(rows).map(|(row, place)| row[place]));
+    }
+    Ok(diagonal)
+}
+
 /// An update of the weights that stay.
 pub trait WeightUpdate: Sync {
     /// Name in recipes.

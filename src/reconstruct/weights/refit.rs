@@ -2,9 +2,9 @@
 //! conjugate gradients on the second moments, with the zeros held.
 
 use super::sweep::sweep;
-use super::{Updated, WeightProblem, WeightUpdate};
+use super::{diagonal, Updated, WeightProblem, WeightUpdate};
 use crate::base::{LocalFuture, Result};
-use crate::device::{Device, Op, Tensor};
+use crate::device::{Op, Tensor};
 use crate::score::weights::WeightNeeds;
 
 /// Where the residual has become this small against its beginning, nothing more is gained.
@@ -49,7 +49,8 @@ impl WeightUpdate for Refit {
 async fn fit(problem: &WeightProblem<'_>, start: Updated) -> Result<Updated> {
     let WeightProblem { device, outputs, inputs, .. } = *problem;
     let gram = problem.gram()?;
-    let scales = precondition(device, gram).await?;
+    // One over the diagonal, which damping keeps from being zero.
+    let scales: Vec<f32> = diagonal(device, gram).await?.into_iter().map(|value| if value > 0.0 { 1.0 / value } else { 1.0 }).collect();
     let spread = |values: &dyn Fn(usize) -> f32| -> Vec<f32> {
         start.mask.zeros().iter().enumerate().map(|(place, &zero)| if zero { 0.0 } else { values(place % inputs) }).collect()
     };
@@ -79,17 +80,4 @@ async fn fit(problem: &WeightProblem<'_>, start: Updated) -> Result<Updated> {
     }
     let weight = device.read(&fitted).await?;
     if weight.iter().all(|value| value.is_finite()) { Ok(Updated { weight, ..start }) } else { Ok(start) }
-}
-
-/// One over the diagonal.
-async fn precondition(device: &Device, gram: &Tensor) -> Result<Vec<f32>> {
-    const STEP: usize = 256;
-    let mut scales = Vec::with_capacity(gram.rows());
-    for first in (0..gram.rows()).step_by(STEP) {
-        let rows = first..(first + STEP).min(gram.rows());
-        let values = device.read_rows(gram, rows.clone()).await?;
-        let diagonal = values.chunks_exact(gram.cols()).zip(rows).map(|(row, place)| row[place]);
-        scales.extend(diagonal.map(|value| if value > 0.0 { 1.0 / value } else { 1.0 }));
-    }
-    Ok(scales)
 }
