@@ -82,6 +82,15 @@ pub struct Solution {
     pub smallest_pivot: f64,
 }
 
+/// The result of [`Device::eigen`].
+#[derive(Debug)]
+pub struct Eigen {
+    /// Eigenvalues in falling order; none is negative.
+    pub values: Vec<f64>,
+    /// Row i is the eigenvector of value i, of length 1; [n, n].
+    pub vectors: Tensor,
+}
+
 /// A compute device.
 pub enum Device {
     /// WebGPU in a browser; Vulkan, Metal or DX12 natively.
@@ -330,6 +339,13 @@ impl Device {
     /// on the GPU. Pivots as in [`Device::solve_spd`].
     pub async fn inverse_factor(&self, a: &Tensor) -> Result<Solution> {
         forward!(self.inverse_factor(a))
+    }
+
+    /// Eigenvalues and eigenvectors of a symmetric positive semi-definite matrix [n, n]: in f64 on the CPU (Householder reduction,
+    /// implicit QL), by one-sided Jacobi rotations in f32 on the GPU. Values below 1e-7 of the mean are noise of f32.
+    pub async fn eigen(&self, a: &Tensor) -> Result<Eigen> {
+        a.expect("the matrix of eigen", a.rows, a.rows)?;
+        forward!(self.eigen(a))
     }
 }
 

@@ -3,6 +3,7 @@
 //! Nearly all work is candle-core's matrix products, in tiles between which the event loop runs and "cancel" is heard.
 
 mod dense;
+mod eigen;
 mod eigenvalues;
 mod sweep;
 #[cfg(test)]
@@ -10,5 +11,6 @@ mod tests;
 
 pub(crate) use dense::dot;
 pub use dense::{Dense, Part};
+pub use eigen::eigen;
 pub use eigenvalues::symmetric_eigenvalues;
 pub use sweep::{Sweep, spd_inverse};

@@ -1,7 +1,7 @@
 //! Products, factors and sweeps against plain loops, over odd shapes. Tolerances: f64 rounding, times the condition number (below 10³)
 //! where something is inverted.
 
-use super::{Dense, Part, Sweep, spd_inverse};
+use super::{Dense, Part, Sweep, eigen, spd_inverse};
 use crate::base::{CancelToken, Pace, Random};
 use pollster::block_on;
 use proptest::prelude::*;
@@ -185,4 +185,27 @@ fn a_cancelled_product_stops() {
     let token = CancelToken::default();
     token.cancel();
     assert!(block_on(spd_inverse(positive(5, 1), &mut Pace::new(&token))).is_err());
+}
+
+#[test]
+fn eigenvectors_rebuild_a_symmetric_matrix() {
+    for n in [1, 2, 3, 17, 64, 101] {
+        let mut a = random(n, n, n as u64);
+        (0..n).for_each(|i| (0..i).for_each(|j| a.row_mut(i)[j] = a.at(j, i)));
+        // Equal values and a part that is diagonal already.
+        if n > 20 {
+            for i in 0..9 {
+                (0..n).for_each(|j| (a.row_mut(i)[j], a.row_mut(j)[i]) = (0.0, 0.0));
+                a.row_mut(i)[i] = 2.0;
+            }
+        }
+        let (values, vectors) = block_on(eigen(a.clone(), &mut Pace::new(&CancelToken::default()))).unwrap();
+        assert!(values.is_sorted_by(|a, b| a >= b));
+        let mut scaled = vectors.transposed();
+        (0..n).for_each(|i| scaled.row_mut(i).iter_mut().zip(&values).for_each(|(v, value)| *v *= value));
+        assert!(far(&product(&scaled, &vectors.transposed()), &a) < 1e-12 * n as f64);
+        let mut unit = Dense::zeros(n, n);
+        (0..n).for_each(|i| unit.row_mut(i)[i] = 1.0);
+        assert!(far(&product(&vectors, &vectors), &unit) < 1e-13 * n as f64);
+    }
 }

@@ -7,6 +7,7 @@ mod attention_backward;
 mod backward;
 mod cholesky;
 mod decoding;
+mod eigen;
 mod elements;
 mod elementwise;
 mod products;

@@ -19,6 +19,7 @@ mod backward;
 mod cholesky;
 mod covariance;
 mod decoding;
+mod eigen;
 mod elementwise;
 mod embed;
 mod gemm;

@@ -59,6 +59,8 @@ sources!(
     "equilibrate.wgsl",
     "gemm_direct.wgsl",
     "gemm_tiled.wgsl",
+    "jacobi.wgsl",
+    "jacobi_direct.wgsl",
     "layer_norm.wgsl",
     "layer_norm_tiled.wgsl",
     "multiply.wgsl",
@@ -170,7 +172,7 @@ pub(super) fn every_kernel() -> Vec<Kernel> {
             .iter()
             .chain(&["scale", "select", "softmax_tile"])
             .chain(&["activate", "activate_backward", "sample_tile", "softmax_backward_tile"])
-            .chain(&["divergence_change_tile", "similarity_direct", "similarity_tiled"])
+            .chain(&["divergence_change_tile", "similarity_direct", "similarity_tiled", "jacobi", "jacobi_direct"])
             .map(|name| Kernel::new(SOURCES.iter().map(|(file, _)| *file).find(|file| file.strip_suffix(".wgsl") == Some(name)).unwrap()))
             .collect();
     for width in ["vec", "scalar"] {

@@ -2,6 +2,7 @@
 
 mod backward;
 mod decoding;
+mod eigen;
 mod hardening;
 mod layers;
 mod products;
