@@ -38,7 +38,7 @@ use crate::device::Device;
 use crate::evaluate::batch_tokens;
 use crate::export::{OutputKind, OutputOptions, check_plan, check_ranks, check_request, check_tensors, check_widths, check_zeros};
 use crate::forward::Loss;
-use crate::model::{Head, Structure, Unit};
+use crate::model::{Head, Layer, Structure, Unit};
 use crate::recipe::{Method, Recipe, Structured};
 use crate::text::{CalibrationUsed, calibration_lines, calibration_windows, classes};
 use session::Order;
@@ -98,6 +98,11 @@ pub async fn estimate(device: &Device, folder: &Folder, recipe: &Recipe, inputs:
 
 /// Refuses what cannot be done, before any work.
 fn check(recipe: &Recipe, model: &Model, given: Option<&Plan>) -> Result<()> {
+    if model.architecture.layers.iter().any(Layer::is_factored) {
+        return Err(Error::input(
+            "The layers of this model are factored; Coppice measures and runs such a model, but prunes only what it was made from, or its \"dense\" output.",
+        ));
+    }
     match (&recipe.method, given) {
         (Method::Structured(method), _) => {
             if nothing_to_remove(recipe, model, None) {

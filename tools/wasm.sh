@@ -38,6 +38,8 @@ choose_toolchain() {
     dir=target/wasm-debian
   fi
   flags+=(--release --target "$target" --target-dir "$dir" --no-default-features)
+  # One unit, linked as a whole: each of several would have its own copies of the futures that it polls, a sixth of the module.
+  flags+=(--config 'profile.release.lto="fat"' --config 'profile.release.codegen-units=1')
   # What a person downloads first: small where speed is elsewhere. Products are in candle's and gemm's crates, which stay fast.
   local crate
   for crate in coppice tokenizers regex-automata regex-syntax fancy-regex aho-corasick serde_json; do

@@ -83,6 +83,17 @@ impl Matrix {
         if self.layout == Layout::OutIn { self.zero_cols(indices) } else { self.zero_rows(indices) }
     }
 
+    /// The same matrix stored `[out, in]`, with the same bits.
+    pub fn outputs_major(&self) -> Matrix {
+        if self.layout == Layout::OutIn {
+            return self.clone();
+        }
+        let size = self.dtype.size();
+        let places = (0..self.cols).flat_map(|col| (0..self.rows).map(move |row| (row * self.cols + col) * size));
+        let bytes = places.flat_map(|at| self.bytes[at..at + size].iter().copied()).collect();
+        Matrix { rows: self.cols, cols: self.rows, layout: Layout::OutIn, bytes, ..self.bare() }
+    }
+
     /// The values as `[in, out]`, row-major.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use super::card::{self, Card, Facts};
 use super::convert::{convert, flatten};
+use super::factored::Factors;
 use super::names::Names;
 use super::narrow::Narrowing;
 use super::pad::grow;
@@ -10,7 +11,7 @@ use super::{OutputKind, OutputOptions, biases, check_plan, config, copied, loade
 use crate::allocate::Plan;
 use crate::base::Result;
 use crate::checkpoint::{Checkpoint, DEFAULT_SHARD_LIMIT, Data, Folder, OutputFile, OutputTensor, Scratch, lay_out};
-use crate::model::{Architecture, Config};
+use crate::model::{Architecture, Config, LAYERS_FIELD};
 use std::collections::{BTreeMap, HashMap};
 
 /// What an output is made of.
@@ -52,17 +53,26 @@ pub async fn assemble(artifacts: Artifacts<'_>, scratch: &dyn Scratch) -> Result
     let mut adapted = config::adapt(architecture, config, &written, options)?;
     let mut changed = artifacts.changed;
     biases::complete(architecture, checkpoint, &mut adapted, &written, options, &mut changed, scratch).await?;
+    let factors = Factors::among(checkpoint, &changed);
+    if options.kind == OutputKind::Factored {
+        factors.declare(architecture, &mut adapted)?;
+    }
     let mut files = vec![OutputFile::text("config.json", adapted.to_text())];
 
     let shapes = shapes(architecture, checkpoint, &written);
     let narrowing = Narrowing::of(architecture, checkpoint, plan).await?;
     let names = Names::new(architecture, plan);
-    let tensors = tensors(checkpoint, changed, options, &names, narrowing.as_ref(), &shapes, scratch).await?;
+    let mut tensors = tensors(checkpoint, changed, options, &names, narrowing.as_ref(), &shapes, scratch).await?;
+    tensors.retain(|tensor| !factors.replace(&tensor.name));
     files.extend(flatten(lay_out(tensors, &metadata(checkpoint, &artifacts.recipe), DEFAULT_SHARD_LIMIT)?));
 
     files.extend(copied::files(folder));
-    if options.kind == OutputKind::Sliced {
-        files.push(loader::find(architecture.family)?.file());
+    match options.kind {
+        OutputKind::Factored => files.push(loader::find(architecture.family)?.factored_file()),
+        OutputKind::Stock => {}
+        // The shapes of an input that is sliced stay sliced.
+        _ if adapted.get(LAYERS_FIELD).is_some() => files.push(loader::find(architecture.family)?.file()),
+        _ => {}
     }
     let facts = Facts {
         architecture,

@@ -111,11 +111,12 @@ impl Places {
         HostLinear {
             weight: scatter_outputs(&host.weight, indices, total),
             bias: host.bias.as_ref().map(|bias| scatter_outputs(bias, indices, total)),
+            factor: None,
         }
     }
 
     fn consumer(&self, host: &HostLinear) -> HostLinear {
-        HostLinear { weight: scatter_inputs(&host.weight, &self.query, self.query_width), bias: host.bias.clone() }
+        HostLinear { weight: scatter_inputs(&host.weight, &self.query, self.query_width), bias: host.bias.clone(), factor: None }
     }
 }
 

@@ -102,6 +102,12 @@ const LOADERS: &[Loader] = &[
     },
 ];
 
+/// What the classes of a `factored` output begin with, whatever the family.
+const FACTORED: &str = include_str!("loaders/factored.py");
+
+/// What the names of the loader's classes begin with, before that of the stock class.
+const PREFIX: &str = "Coppice";
+
 /// The loader of a family.
 ///
 /// # Errors
@@ -110,13 +116,32 @@ pub(super) fn find(family: &str) -> Result<&'static Loader> {
     LOADERS
         .iter()
         .find(|loader| loader.family == family)
-        .ok_or_else(|| Error::recipe(format!("Output kind \"sliced\" has no loader for {family} models; choose output kind \"stock\".")))
+        .ok_or_else(|| Error::recipe(format!("Coppice has no loader for {family} models; choose output kind \"stock\".")))
 }
 
 impl Loader {
     /// The file for the output folder.
     pub(super) fn file(&self) -> OutputFile {
         OutputFile::text(format!("{MODULE}.py"), self.source.to_owned())
+    }
+
+    /// The file for a `factored` output: the family's own classes, whose factored layers are replaced.
+    pub(super) fn factored_file(&self) -> OutputFile {
+        let class = |name: &str| {
+            let stock = name.strip_prefix(PREFIX).unwrap_or(name);
+            format!("\n\nclass {name}(Factored, transformers.{stock}):\n    \"\"\"{stock}, with factored layers.\"\"\"\n")
+        };
+        let classes: String = self.factored_classes().map(|(_, name)| class(name)).collect();
+        OutputFile::text(format!("{MODULE}.py"), format!("{FACTORED}{classes}"))
+    }
+
+    /// The config's `auto_map` for it. The config's class is the stock one.
+    pub(super) fn factored_map(&self) -> Map<String, Value> {
+        self.factored_classes().map(|(auto, class)| (auto.to_owned(), format!("{MODULE}.{class}").into())).collect()
+    }
+
+    fn factored_classes(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        self.classes.iter().copied().filter(|(auto, _)| *auto != "AutoConfig")
     }
 
     /// The config's `auto_map`, which tells Transformers where its automatic classes find the loader's.

@@ -17,6 +17,8 @@ pub struct DeviceLinear {
     pub weight: Weight,
     /// The bias, [1, out].
     pub bias: Option<Tensor>,
+    /// V, [rank, in], where the layer is factored; the weight is then U, [out, rank].
+    pub factor: Option<Weight>,
 }
 
 impl DeviceLinear {
@@ -26,11 +28,19 @@ impl DeviceLinear {
             Some(_) => Some(device.upload(1, host.weight.outputs(), &host.bias_values()?).await?),
             None => None,
         };
-        Ok(Self { weight: device.upload_weight(&host.weight).await?, bias })
+        let factor = match &host.factor {
+            Some(factor) => Some(device.upload_weight(factor).await?),
+            None => None,
+        };
+        Ok(Self { weight: device.upload_weight(&host.weight).await?, bias, factor })
     }
 
-    /// activation(x W^T + b).
+    /// activation(x W^T + b), where W = U V if the layer is factored.
     pub async fn apply(&self, device: &Device, x: &Tensor, activation: Activation) -> Result<Tensor> {
+        if let Some(factor) = &self.factor {
+            let inner = device.linear(x, factor, None, Activation::Identity).await?;
+            return device.linear(&inner, &self.weight, self.bias.as_ref(), activation).await;
+        }
         device.linear(x, &self.weight, self.bias.as_ref(), activation).await
     }
 }

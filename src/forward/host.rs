@@ -3,7 +3,7 @@
 use crate::base::{Error, Result};
 use crate::checkpoint::{Checkpoint, Dtype, Layout, Matrix, decode, encode};
 use crate::model::{Layer, Linear, Unit};
-use futures_util::future::{join, join3, join5};
+use futures_util::future::{join3, join5};
 
 /// A linear layer on the host.
 #[derive(Debug, Clone)]
@@ -12,6 +12,8 @@ pub struct HostLinear {
     pub weight: Matrix,
     /// The bias as a column, [outputs, 1], where the layer has one.
     pub bias: Option<Matrix>,
+    /// V, [rank, inputs], where the layer is factored: then the weight is U, [outputs, rank], and the layer gives U V x.
+    pub factor: Option<Matrix>,
 }
 
 impl HostLinear {
@@ -32,8 +34,14 @@ impl HostLinear {
                 None => Ok(None),
             }
         };
-        let (bias, weight) = join(bias, checkpoint.matrix(&linear.weight, linear.layout)).await;
-        Ok(Self { bias: bias?, weight: weight? })
+        let factor = async {
+            match &linear.factor {
+                Some(factor) => checkpoint.matrix(&factor.weight, Layout::OutIn).await.map(Some),
+                None => Ok(None),
+            }
+        };
+        let (bias, factor, weight) = join3(bias, factor, checkpoint.matrix(&linear.weight, linear.layout)).await;
+        Ok(Self { bias: bias?, weight: weight?, factor: factor? })
     }
 
     /// Reads vectors of a normalisation, as columns.
@@ -42,7 +50,7 @@ impl HostLinear {
             Some(name) => Some(column(checkpoint, name).await?),
             None => None,
         };
-        Ok(Self { weight: column(checkpoint, gain).await?, bias })
+        Ok(Self { weight: column(checkpoint, gain).await?, bias, factor: None })
     }
 
     /// Layers with the same input as one, outputs after outputs; in f32 where their dtypes differ. All have biases, or none is
@@ -52,6 +60,9 @@ impl HostLinear {
     /// Their inputs or layouts differ.
     pub fn join(parts: &[&Self]) -> Result<Self> {
         let dtypes = |part: &Self| (part.weight.dtype, part.bias.as_ref().map(|bias| bias.dtype));
+        if parts.iter().any(|part| part.factor.is_some()) {
+            return Err(Error::internal("a join of factored layers"));
+        }
         let alike = parts.windows(2).all(|pair| dtypes(pair[0]) == dtypes(pair[1]));
         if !alike {
             let wide: Vec<Self> = parts.iter().map(|part| part.converted(|_| Dtype::F32)).collect::<Result<_>>()?;
@@ -63,7 +74,8 @@ impl HostLinear {
     fn join_alike(parts: &[&Self]) -> Result<Self> {
         let weights: Vec<&Matrix> = parts.iter().map(|part| &part.weight).collect();
         let biases: Option<Vec<&Matrix>> = parts.iter().map(|part| part.bias.as_ref()).collect();
-        Ok(Self { weight: Matrix::join_outputs(&weights)?, bias: biases.map(|biases| Matrix::join_outputs(&biases)).transpose()? })
+        let bias = biases.map(|biases| Matrix::join_outputs(&biases)).transpose()?;
+        Ok(Self { weight: Matrix::join_outputs(&weights)?, bias, factor: None })
     }
 
     /// One of the layers that lie side by side in the same tensors: its first output there, and how many it has.
@@ -73,12 +85,16 @@ impl HostLinear {
 
     /// Only these outputs: rows of the logical [out, in] matrix and entries of the bias.
     pub fn keep_outputs(&self, indices: &[u32]) -> Self {
-        Self { weight: self.weight.keep_outputs(indices), bias: self.bias.as_ref().map(|bias| bias.keep_outputs(indices)) }
+        let bias = self.bias.as_ref().map(|bias| bias.keep_outputs(indices));
+        Self { weight: self.weight.keep_outputs(indices), bias, factor: self.factor.clone() }
     }
 
     /// Only these inputs; the bias stays.
     pub fn keep_inputs(&self, indices: &[u32]) -> Self {
-        Self { weight: self.weight.keep_inputs(indices), bias: self.bias.clone() }
+        match &self.factor {
+            Some(factor) => Self { factor: Some(factor.keep_inputs(indices)), ..self.clone() },
+            None => Self { weight: self.weight.keep_inputs(indices), bias: self.bias.clone(), factor: None },
+        }
     }
 
     /// The layer in other dtypes: `dtype` gives the one for each that a tensor has.
@@ -101,7 +117,8 @@ impl HostLinear {
             }
             Ok(Matrix { dtype: wanted, bytes: encoded.bytes, ..matrix.clone() })
         };
-        Ok(Self { weight: convert(&self.weight)?, bias: self.bias.as_ref().map(convert).transpose()? })
+        let [bias, factor] = [&self.bias, &self.factor].map(|matrix| matrix.as_ref().map(convert).transpose());
+        Ok(Self { weight: convert(&self.weight)?, bias: bias?, factor: factor? })
     }
 
     /// Values of the bias, zeros where there is none.
@@ -212,8 +229,9 @@ impl HostLayer {
     /// The message names the tensor.
     pub fn check_finite(&self, layer: &Layer) -> Result<()> {
         for (host, linear) in self.linears().into_iter().zip(layer.linears()) {
-            let bias = host.bias.iter().zip(&linear.bias);
-            if let Some((_, name)) = [(&host.weight, &linear.weight)].into_iter().chain(bias).find(|(matrix, _)| !matrix.is_finite()) {
+            let factor = host.factor.iter().zip(linear.factor.as_ref().map(|factor| &factor.weight));
+            let others = host.bias.iter().zip(&linear.bias).chain(factor);
+            if let Some((_, name)) = [(&host.weight, &linear.weight)].into_iter().chain(others).find(|(matrix, _)| !matrix.is_finite()) {
                 return Err(Error::input(format!(
                     "Tensor {name} holds values that are not finite; its weights are damaged, download the model again."
                 )));
@@ -224,7 +242,10 @@ impl HostLayer {
 
     /// Bytes of weights and biases.
     pub fn bytes(&self) -> u64 {
-        let size = |linear: &HostLinear| linear.weight.bytes.len() + linear.bias.as_ref().map_or(0, |bias| bias.bytes.len());
+        let size = |linear: &HostLinear| {
+            let others = linear.bias.iter().chain(&linear.factor).map(|matrix| matrix.bytes.len());
+            linear.weight.bytes.len() + others.sum::<usize>()
+        };
         self.linears().into_iter().map(|linear| size(linear) as u64).sum()
     }
 }

@@ -30,7 +30,7 @@ impl HostNorm {
         let gains: Vec<f32> = self.gains()?.iter().map(|&gain| (f64::from(gain) * factor) as f32).collect();
         let encoded = encode(self.0.weight.dtype, &gains);
         let gain = Matrix { bytes: encoded.bytes, ..self.0.weight.clone() };
-        Ok((encoded.overflowed == 0).then(|| Self(HostLinear { weight: gain, bias: self.0.bias.clone() })))
+        Ok((encoded.overflowed == 0).then(|| Self(HostLinear { weight: gain, bias: self.0.bias.clone(), factor: None })))
     }
 
     /// The gain as it is stored.

@@ -122,7 +122,9 @@ pub async fn upload_blocks(
 fn linear_bytes(device: &Device, checkpoint: &Checkpoint, linear: &Linear) -> Result<u64> {
     let size = element_bytes(device, checkpoint, &linear.weight)?;
     let bias = if linear.bias.is_some() { 4 * linear.outputs as u64 } else { 0 };
-    Ok(linear.outputs as u64 * linear.inputs as u64 * size + bias)
+    let (outputs, inputs) = (linear.outputs as u64, linear.inputs as u64);
+    let weights = linear.factor.as_ref().map_or(outputs * inputs, |factor| factor.rank as u64 * (outputs + inputs));
+    Ok(weights * size + bias)
 }
 
 /// Bytes of one weight on the device: the CPU computes with f32, the GPU unpacks what the file has.

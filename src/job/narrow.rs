@@ -287,5 +287,5 @@ impl SecondPass<'_> {
 
 /// A linear layer on the device without its bias: problems are about weights, and biases are added to what a fit shifts.
 pub(super) async fn bare(device: &Device, host: &HostLinear) -> Result<DeviceLinear> {
-    Ok(DeviceLinear { weight: device.upload_weight(&host.weight).await?, bias: None })
+    Ok(DeviceLinear { weight: device.upload_weight(&host.weight).await?, bias: None, factor: None })
 }

@@ -132,7 +132,7 @@ impl SecondPass<'_> {
         let (mut pieces, mut dtype, mut outcomes) = (Vec::new(), None, Vec::new());
         for start in (0..decoder.outputs).step_by(TILE) {
             let rows: Vec<u32> = (start as u32..(start + TILE).min(decoder.outputs) as u32).collect();
-            let host = HostLinear { weight: self.model.checkpoint.rows(&decoder.weight, &rows).await?, bias: None };
+            let host = HostLinear { weight: self.model.checkpoint.rows(&decoder.weight, &rows).await?, bias: None, factor: None };
             let targets = bare(device, &host).await?;
             let pair = async |number: usize| {
                 let (y, x) = top(number).await?;

@@ -88,7 +88,7 @@ impl SecondPass<'_> {
                 let removes = kept.kept(unit).len() < layer.units(unit);
                 let width = kept.kept(unit).len() * layer.unit_size(unit);
                 let mut sums = if removes { Some(self.sums(width, model.architecture.hidden).await?) } else { None };
-                let bare = DeviceLinear { weight: dense.consumer(unit).weight.clone(), bias: None };
+                let bare = DeviceLinear { weight: dense.consumer(unit).weight.clone(), bias: None, factor: None };
                 for (number, batch) in batches.iter().enumerate() {
                     self.report(index, unit as usize * batches.len() + number, 2 * batches.len());
                     let y = dense_states.get(device, self.store, number).await?;
@@ -236,7 +236,7 @@ impl SecondPass<'_> {
             }
             None => None,
         };
-        Ok((HostLinear { weight: matrix, bias }, outcome))
+        Ok((HostLinear { weight: matrix, bias, factor: None }, outcome))
     }
 
     pub(super) async fn export(&self, index: usize, pruned: HostLayer, scratch: &dyn Scratch) -> Result<Vec<OutputTensor>> {

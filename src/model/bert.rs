@@ -154,6 +154,7 @@ pub(super) fn vocabulary_decoder(
         layout: crate::checkpoint::Layout::OutIn,
         outputs: vocabulary,
         inputs: hidden,
+        factor: None,
         fused_at: None,
     })
 }

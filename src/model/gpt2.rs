@@ -2,8 +2,7 @@
 //! head that is tied to the token table, with and without the `transformer.` prefix.
 
 use super::{
-    Activation, Architecture, Config, Embeddings, Layer, Linear, NormKind, NormPlacement, Shapes, Unit, WidthFields, class_name,
-    layer_widths,
+    Activation, Architecture, Config, Embeddings, Layer, NormKind, NormPlacement, Shapes, Unit, WidthFields, class_name, layer_widths,
 };
 use crate::base::{Error, Result};
 use crate::checkpoint::Checkpoint;
@@ -28,16 +27,15 @@ pub(super) fn describe(config: &Config, checkpoint: &Checkpoint) -> Result<Archi
             let (heads, neurons) = layer_widths(config, index, heads, neurons)?;
             let width = heads * head_dim;
             let at = format!("{prefix}h.{index}");
-            let fused = shapes.conv1d(&format!("{at}.attn.c_attn"), 3 * width, hidden)?;
-            let part = |place: usize| Linear { outputs: width, fused_at: Some(place * width), ..fused.clone() };
+            let [query, key, value] = shapes.fused(&format!("{at}.attn.c_attn"), width, hidden)?;
             Ok(Layer {
                 heads,
                 kv_heads: heads,
                 head_dim,
                 neurons,
-                query: part(0),
-                key: part(1),
-                value: part(2),
+                query,
+                key,
+                value,
                 attention_output: shapes.conv1d(&format!("{at}.attn.c_proj"), hidden, width)?,
                 attention_norm: shapes.layer_norm(&format!("{at}.ln_1"), hidden)?,
                 ffn_gate: None,

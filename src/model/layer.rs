@@ -16,9 +16,20 @@ pub struct Linear {
     pub outputs: usize,
     /// Width of the input.
     pub inputs: usize,
+    /// The first of two matrices, where the layer is factored: then `weight` is the second, U [outputs, rank], and the layer gives U V x.
+    pub factor: Option<Factor>,
     /// Where the outputs begin in the tensors, which hold several layers side by side (GPT-2's `c_attn`); absent where they
     /// hold this one alone.
     pub fused_at: Option<usize>,
+}
+
+/// The matrix of a factored layer that reads its input.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Factor {
+    /// Tensor name of V, [rank, inputs].
+    pub weight: String,
+    /// Rows of V.
+    pub rank: usize,
 }
 
 /// A normalisation layer.
@@ -98,6 +109,11 @@ impl Layer {
         linears
     }
 
+    /// Whether one of them is factored.
+    pub fn is_factored(&self) -> bool {
+        self.linears().into_iter().any(|linear| linear.factor.is_some())
+    }
+
     /// The layer that reads a kind of unit.
     pub fn consumer(&self, unit: Unit) -> &Linear {
         match unit {
@@ -166,8 +182,12 @@ impl Layer {
         let (q, kv) = ((heads * self.unit_size(Unit::Heads)) as u64, (heads * self.head_dim) as u64);
         let neurons = neurons as u64;
         let bias = |linear: &Linear, width: u64| if linear.bias.is_some() { width } else { 0 };
-        let into = |linear: &Linear, width: u64| width * hidden + bias(linear, width);
-        let out_of = |linear: &Linear, width: u64| width * hidden + bias(linear, hidden);
+        let weights = |linear: &Linear, width: u64| match &linear.factor {
+            Some(factor) => factor.rank as u64 * (width + hidden),
+            None => width * hidden,
+        };
+        let into = |linear: &Linear, width: u64| weights(linear, width) + bias(linear, width);
+        let out_of = |linear: &Linear, width: u64| weights(linear, width) + bias(linear, hidden);
         let gate = self.ffn_gate.as_ref().map_or(0, |gate| into(gate, neurons));
         into(&self.query, q)
             + into(&self.key, kv)

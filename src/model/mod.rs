@@ -26,9 +26,9 @@ mod units;
 
 pub use activation::Activation;
 pub use config::Config;
-pub use fields::LAYERS_FIELD;
+pub use fields::{LAYERS_FIELD, RANKS_FIELD};
 pub use hidden::{Side, Sides};
-pub use layer::{Layer, Linear, Norm, NormKind, NormPlacement, Rotary};
+pub use layer::{Factor, Layer, Linear, Norm, NormKind, NormPlacement, Rotary};
 pub use structure::Structure;
 pub use units::Unit;
 

@@ -1,6 +1,6 @@
 //! Looking tensors up, and checking their shapes against the config.
 
-use super::{Linear, Norm};
+use super::{Factor, Linear, Norm};
 use crate::base::{Error, Result};
 use crate::checkpoint::{Checkpoint, Layout};
 
@@ -49,28 +49,66 @@ impl Shapes<'_> {
                 "Tensor {bias} is there, but config.json says that this layer has no bias; the weights and the config belong to different models."
             )));
         }
+        if let Some(factored) = self.factored(at, outputs, inputs, biased)? {
+            return Ok(factored);
+        }
         Ok(Linear {
             weight: self.table(&format!("{at}.weight"), outputs, inputs)?,
             bias: biased.then(|| self.vector(&bias, outputs)).transpose()?,
             layout: Layout::OutIn,
             outputs,
             inputs,
+            factor: None,
             fused_at: None,
         })
+    }
+
+    /// `at.v.weight`, [rank, inputs], and `at.u.weight`, [outputs, rank], with `at.u.bias`, where they are there in place of
+    /// `at.weight`.
+    fn factored(&self, at: &str, outputs: usize, inputs: usize, biased: bool) -> Result<Option<Linear>> {
+        let [v, u, bias] = ["v.weight", "u.weight", "u.bias"].map(|end| format!("{at}.{end}"));
+        if self.has(&format!("{at}.weight")) || !self.has(&v) {
+            return Ok(None);
+        }
+        let rank = self.checkpoint.require(&v)?.shape.first().map_or(0, |&rank| rank as usize);
+        Ok(Some(Linear {
+            weight: self.table(&u, outputs, rank)?,
+            bias: biased.then(|| self.vector(&bias, outputs)).transpose()?,
+            layout: Layout::OutIn,
+            outputs,
+            inputs,
+            factor: Some(Factor { weight: self.table(&v, rank, inputs)?, rank }),
+            fused_at: None,
+        }))
     }
 }
 
 impl Shapes<'_> {
     /// `at.weight`, [inputs, outputs] as Conv1D stores it, with its bias.
     pub(super) fn conv1d(&self, at: &str, outputs: usize, inputs: usize) -> Result<Linear> {
+        if let Some(factored) = self.factored(at, outputs, inputs, true)? {
+            return Ok(factored);
+        }
         Ok(Linear {
             weight: self.table(&format!("{at}.weight"), inputs, outputs)?,
             bias: Some(self.vector(&format!("{at}.bias"), outputs)?),
             layout: Layout::InOut,
             outputs,
             inputs,
+            factor: None,
             fused_at: None,
         })
+    }
+
+    /// Query, key and value, each of `width` outputs: side by side in `at.weight`, or, where one of them is factored, in tensors of their
+    /// own, `at.q`, `at.k` and `at.v`, as `nn.Linear` stores them.
+    pub(super) fn fused(&self, at: &str, width: usize, inputs: usize) -> Result<[Linear; 3]> {
+        if !self.has(&format!("{at}.weight")) && ["weight", "v.weight"].iter().any(|end| self.has(&format!("{at}.q.{end}"))) {
+            let part = |name: &str| self.linear(&format!("{at}.{name}"), width, inputs, true);
+            return Ok([part("q")?, part("k")?, part("v")?]);
+        }
+        let fused = self.conv1d(at, 3 * width, inputs)?;
+        Ok([0, 1, 2].map(|place| Linear { outputs: width, fused_at: Some(place * width), ..fused.clone() }))
     }
 
     /// A layer normalisation, `at.weight` and `at.bias`.
@@ -98,6 +136,7 @@ impl Shapes<'_> {
             layout: Layout::OutIn,
             outputs: vocabulary,
             inputs: hidden,
+            factor: None,
             fused_at: None,
         })
     }

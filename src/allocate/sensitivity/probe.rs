@@ -140,7 +140,7 @@ async fn compensated(whole: &Whole<'_>, host: &HostLayer, unit: Unit, kept: &[u3
     };
     let weight = whole.device.upload_weight(&consumer.weight.keep_inputs(kept)).await?;
     if consumer.bias.is_none() && whole.architecture.bias_flag(unit).is_none() {
-        return Ok(DeviceLinear { weight, bias: None });
+        return Ok(DeviceLinear { weight, bias: None, factor: None });
     }
     let mut bias: Vec<f64> = consumer.bias_values()?.into_iter().map(f64::from).collect();
     let rows = consumer.weight.to_f32_inputs_major()?;
@@ -151,7 +151,7 @@ async fn compensated(whole: &Whole<'_>, host: &HostLayer, unit: Unit, kept: &[u3
         }
     }
     let bias: Vec<f32> = bias.into_iter().map(|value| value as f32).collect();
-    Ok(DeviceLinear { weight, bias: Some(whole.device.upload(1, bias.len(), &bias).await?) })
+    Ok(DeviceLinear { weight, bias: Some(whole.device.upload(1, bias.len(), &bias).await?), factor: None })
 }
 
 /// The rest of a block, from the residual stream after its attention.

@@ -30,7 +30,11 @@ pub struct BlockGradient {
 impl DeviceLinear {
     /// upstream W: the gradient with respect to the input of the layer without activation.
     pub(in crate::forward) async fn backward(&self, device: &Device, upstream: &Tensor) -> Result<Tensor> {
-        device.linear_backward(upstream, &self.weight).await
+        let below = device.linear_backward(upstream, &self.weight).await?;
+        match &self.factor {
+            Some(factor) => device.linear_backward(&below, factor).await,
+            None => Ok(below),
+        }
     }
 }
 
