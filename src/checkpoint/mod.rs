@@ -16,6 +16,7 @@ mod index;
 mod layout;
 mod matrix;
 mod output;
+mod packed;
 #[cfg(target_arch = "wasm32")]
 mod private_file;
 mod reader;
@@ -37,6 +38,7 @@ pub use folder::Folder;
 pub use layout::{DEFAULT_SHARD_LIMIT, lay_out};
 pub use matrix::{Layout, Matrix};
 pub use output::{Data, OutputFile, OutputTensor, Part};
+pub use packed::{PACKED_FILE, PACKED_KEY, pack};
 #[cfg(target_arch = "wasm32")]
 pub use private_file::{PrivateFileScratch, clear_leftovers};
 pub use reader::{Checkpoint, Entry};
@@ -49,7 +51,8 @@ pub use spliced::folder_of;
 pub use write::{check_target, write_folder};
 
 /// File names that the format and Transformers agree on.
-const SINGLE: &str = "model.safetensors";
+/// The weights of a model in one file.
+pub const SINGLE: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
 const EXTENSION: &str = ".safetensors";
 

@@ -1,6 +1,6 @@
 //! An opened checkpoint: every tensor's place, and reads of single tensors.
 
-use super::{Dtype, EXTENSION, Folder, INDEX, Layout, Matrix, SINGLE, Source, decode, header, index, rows, shown, shown_shape};
+use super::{Dtype, EXTENSION, Folder, INDEX, Layout, Matrix, SINGLE, Source, decode, header, index, packed, rows, shown, shown_shape};
 use crate::base::{Error, Result};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -67,6 +67,8 @@ pub struct Checkpoint {
     entries: Vec<Entry>,
     by_name: BTreeMap<String, usize>,
     metadata: BTreeMap<String, String>,
+    /// Bytes that the files have less than their tensors, where some are packed.
+    saved: u64,
 }
 
 impl Checkpoint {
@@ -89,7 +91,7 @@ impl Checkpoint {
     /// Reads the headers of `shards`, where `places` says which shard holds a tensor. A tensor that it does not mention is
     /// kept all the same.
     async fn read(shards: &[Source], places: &BTreeMap<String, String>) -> Result<Self> {
-        let mut checkpoint = Self { entries: Vec::new(), by_name: BTreeMap::new(), metadata: BTreeMap::new() };
+        let mut checkpoint = Self { entries: Vec::new(), by_name: BTreeMap::new(), metadata: BTreeMap::new(), saved: 0 };
         for source in shards {
             let header = header::read(source).await?;
             for info in header.tensors {
@@ -118,7 +120,11 @@ impl Checkpoint {
                 shown(name)
             )));
         }
-        Ok(checkpoint)
+        let (entries, saved) = packed::unpacked(checkpoint.entries, &checkpoint.metadata)?;
+        let by_name = entries.iter().enumerate().map(|(place, entry)| (entry.name.clone(), place)).collect();
+        // An output of what was read here is packed only where it asks for it.
+        checkpoint.metadata.remove(packed::PACKED_KEY);
+        Ok(Self { entries, by_name, saved, ..checkpoint })
     }
 
     /// The tensor of a name.
@@ -152,6 +158,11 @@ impl Checkpoint {
     /// Bytes of all tensors, without headers.
     pub fn total_bytes(&self) -> u64 {
         self.entries.iter().map(|entry| entry.range.end - entry.range.start).sum()
+    }
+
+    /// The same as they lie in the files, of which some may be packed.
+    pub fn stored_bytes(&self) -> u64 {
+        self.total_bytes() - self.saved
     }
 
     /// Elements of all floating point tensors; integer and boolean tensors are buffers and no parameters.

@@ -12,7 +12,7 @@ pub struct Size {
     pub linear_parameters: u64,
     /// All parameters that the files hold.
     pub parameters: u64,
-    /// Bytes of all tensors.
+    /// Bytes of all tensors as they are stored.
     pub bytes: u64,
     /// Floating-point operations a token, in the blocks, at the given mean length.
     pub flops_per_token: f64,
@@ -24,7 +24,7 @@ impl Size {
         Self {
             linear_parameters: plan.linear_parameters(architecture),
             parameters: checkpoint.parameters(),
-            bytes: checkpoint.total_bytes(),
+            bytes: checkpoint.stored_bytes(),
             flops_per_token: flops_per_token(architecture, plan, mean_length),
         }
     }

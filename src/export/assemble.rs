@@ -10,9 +10,15 @@ use super::widths::{OutputSize, output_size, shapes, written};
 use super::{OutputKind, OutputOptions, biases, check_plan, config, copied, loader, output_dtype};
 use crate::allocate::Plan;
 use crate::base::Result;
-use crate::checkpoint::{Checkpoint, DEFAULT_SHARD_LIMIT, Data, Folder, OutputFile, OutputTensor, Scratch, lay_out};
+use crate::checkpoint::{
+    Checkpoint, DEFAULT_SHARD_LIMIT, Data, Folder, OutputFile, OutputTensor, PACKED_FILE, PACKED_KEY, SINGLE, Scratch, lay_out, pack,
+};
 use crate::model::{Architecture, Config, LAYERS_FIELD};
 use std::collections::{BTreeMap, HashMap};
+
+/// The reader that comes along with a packed output.
+pub(super) const READER: &str = "coppice_packed.py";
+const READER_SOURCE: &str = include_str!("loaders/coppice_packed.py");
 
 /// What an output is made of.
 #[derive(Debug, Clone)]
@@ -64,7 +70,17 @@ pub async fn assemble(artifacts: Artifacts<'_>, scratch: &dyn Scratch) -> Result
     let names = Names::new(architecture, plan);
     let mut tensors = tensors(checkpoint, changed, options, &names, narrowing.as_ref(), &shapes, scratch).await?;
     tensors.retain(|tensor| !factors.replace(&tensor.name));
-    files.extend(flatten(lay_out(tensors, &metadata(checkpoint, &artifacts.recipe), DEFAULT_SHARD_LIMIT)?));
+    let mut metadata = metadata(checkpoint, &artifacts.recipe);
+    let mut limit = DEFAULT_SHARD_LIMIT;
+    if options.kind == OutputKind::Packed {
+        tensors = packed(tensors, &mut metadata, scratch).await?;
+        limit = u64::MAX;
+    }
+    files.extend(flatten(lay_out(tensors, &metadata, limit)?));
+    if options.kind == OutputKind::Packed {
+        files.iter_mut().filter(|file| file.name == SINGLE).for_each(|file| file.name = PACKED_FILE.to_owned());
+        files.push(OutputFile::text(READER, READER_SOURCE.to_owned()));
+    }
 
     files.extend(copied::files(folder));
     match options.kind {
@@ -128,6 +144,19 @@ async fn tensors(
         }
     }
     Ok(tensors)
+}
+
+/// Matrices packed wherever that is smaller, and the metadata that says so.
+async fn packed(tensors: Vec<OutputTensor>, metadata: &mut BTreeMap<String, String>, scratch: &dyn Scratch) -> Result<Vec<OutputTensor>> {
+    let (mut shapes, mut packed) = (serde_json::Map::new(), Vec::with_capacity(tensors.len()));
+    for tensor in tensors {
+        match tensor.shape.len() == 2 && tensor.dtype.is_supported_float() {
+            true => packed.extend(pack(tensor, &mut shapes, scratch).await?),
+            false => packed.push(tensor),
+        }
+    }
+    metadata.insert(PACKED_KEY.to_owned(), serde_json::Value::Object(shapes).to_string());
+    Ok(packed)
 }
 
 /// A tensor in the shape that is written.

@@ -164,7 +164,7 @@ impl Task<'_> {
         // Longer texts go through in groups.
         let compared = (12.0 * self.evaluated as f64 * hidden as f64).min(self.device.budget() as f64 / 4.0);
         let evaluation = if self.evaluated > 0 { compared + tile(self.evaluated).max(layer_bytes) } else { 0.0 };
-        working = working.max(if self.probes { tile(self.tokens) } else { 0.0 });
+        working = working.max(if self.allocation.answered > 0 { tile(self.tokens) } else { 0.0 });
         let idle = if matches!(self.device, Device::Gpu(_)) { IDLE } else { 0 };
         let rerun = self.effort.kept * architecture.layers.len();
         let probed = self.allocation.kept.max(rerun) as u64;

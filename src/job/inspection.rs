@@ -33,7 +33,7 @@ pub struct Inspection {
     pub parameters: u64,
     /// Parameters of the blocks' linear layers, which ratios refer to.
     pub linear_parameters: u64,
-    /// Bytes of all tensors.
+    /// Bytes of all tensors as they are stored.
     pub bytes: u64,
     /// Number of tensors by dtype.
     pub dtypes: BTreeMap<&'static str, usize>,
@@ -80,7 +80,7 @@ pub async fn inspect(folder: &Folder) -> Result<Inspection> {
         layers: architecture.layers.iter().map(|layer| LayerUnits { heads: layer.units(Unit::Heads), neurons: layer.neurons }).collect(),
         parameters: checkpoint.parameters(),
         linear_parameters: architecture.linear_parameters(),
-        bytes: checkpoint.total_bytes(),
+        bytes: checkpoint.stored_bytes(),
         dtypes,
         stock_units: architecture.stock_units.iter().copied().map(Unit::name).collect(),
         tokenizer: crate::text::Tokenizer::is_in(folder),
