@@ -11,6 +11,7 @@ use crate::model::{LAYERS_FIELD, Structure};
 use pollster::block_on;
 use std::rc::Rc;
 
+mod factored;
 mod structures;
 
 const RECIPE: &str = "{\n  \"version\": 1\n}";
