@@ -1,6 +1,7 @@
 //! The wasm surface, thin: what the page's worker calls (www/src/worker/worker.ts), in plain objects and `Blob`s.
 
 use crate::allocate::ALLOCATIONS;
+use crate::allocate::sparsity::{LAYER_BUDGETS, PATTERNS, ROW_BUDGETS};
 use crate::base::{CancelToken, Error, ErrorKind, Progress, Run};
 use crate::checkpoint::{BlobSource, Folder, OutputFile, Source, clear_leftovers};
 use crate::device::{Device, Preference};
@@ -9,7 +10,9 @@ use crate::export::OUTPUT_KINDS;
 use crate::job::{self, Inputs, Storage, Task};
 use crate::recipe::Recipe;
 use crate::reconstruct::REPAIRS;
+use crate::reconstruct::weights::WEIGHT_UPDATES;
 use crate::score::CRITERIA;
+use crate::score::weights::WEIGHT_CRITERIA;
 use js_sys::{Array, Float32Array, Function, JSON, Object, Promise, Reflect, Uint8Array};
 use serde::Serialize;
 use std::cell::{Cell, RefCell};
@@ -87,11 +90,24 @@ impl Engine {
 
     /// Everything that recipes can name.
     pub fn catalog(&self) -> Result<JsValue, JsValue> {
+        let layer_budgets = || LAYER_BUDGETS.iter().map(|one| Choice::new(one.name(), one.title(), one.summary(), &[]));
+        let row_budgets = ROW_BUDGETS.iter().map(|one| Choice::new(one.name(), one.title(), one.summary(), &["layer_budgets"]));
         plain(&Catalog {
             criteria: CRITERIA.iter().map(|one| Choice::new(one.name(), one.title(), one.summary(), one.options())).collect(),
             allocations: ALLOCATIONS.iter().map(|one| Choice::new(one.name(), one.title(), one.summary(), one.options())).collect(),
             reconstructions: REPAIRS.iter().map(|one| Choice::new(one.name(), one.title(), one.summary(), one.options())).collect(),
-            outputs: OUTPUT_KINDS.iter().map(|one| Choice::new(one.name, one.title, one.summary, &[])).collect(),
+            weight_criteria: WEIGHT_CRITERIA.iter().map(|one| Choice::new(one.name(), one.title(), one.summary(), &[])).collect(),
+            patterns: PATTERNS
+                .iter()
+                .map(|one| Choice { share: one.share(), ..Choice::new(one.name, one.title, one.summary, &[]) })
+                .collect(),
+            sparsity_allocations: layer_budgets().chain(row_budgets).collect(),
+            layer_budgets: layer_budgets().collect(),
+            updates: WEIGHT_UPDATES.iter().map(|one| Choice::new(one.name(), one.title(), one.summary(), &[])).collect(),
+            outputs: OUTPUT_KINDS
+                .iter()
+                .map(|one| Choice { methods: one.methods, ..Choice::new(one.name, one.title, one.summary, &[]) })
+                .collect(),
         })
     }
 
@@ -232,11 +248,17 @@ struct Choice {
     summary: &'static str,
     /// Fields of the recipe's method that go with it.
     options: &'static [&'static str],
+    /// Kinds of methods that it goes with, where they matter.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    methods: &'static [&'static str],
+    /// The ratio that it prescribes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    share: Option<f64>,
 }
 
 impl Choice {
     fn new(name: &'static str, title: &'static str, summary: &'static str, options: &'static [&'static str]) -> Self {
-        Self { name, title, summary, options }
+        Self { name, title, summary, options, methods: &[], share: None }
     }
 }
 
@@ -245,6 +267,11 @@ struct Catalog {
     criteria: Vec<Choice>,
     allocations: Vec<Choice>,
     reconstructions: Vec<Choice>,
+    weight_criteria: Vec<Choice>,
+    patterns: Vec<Choice>,
+    sparsity_allocations: Vec<Choice>,
+    layer_budgets: Vec<Choice>,
+    updates: Vec<Choice>,
     outputs: Vec<Choice>,
 }
 

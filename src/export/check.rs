@@ -1,7 +1,7 @@
 //! Refusing, before any work, what an output cannot say.
 
 use super::widths::{full_heads, pads_heads};
-use super::{OutputKind, OutputOptions, loader};
+use super::{OUTPUT_KINDS, OutputKind, OutputOptions, loader};
 use crate::allocate::Plan;
 use crate::base::{Error, Result};
 use crate::checkpoint::Checkpoint;
@@ -58,7 +58,7 @@ pub fn check_request(architecture: &Architecture, structures: &[Structure], unev
 /// # Errors
 /// The output kind is for another kind of method.
 pub fn check_widths(options: &OutputOptions) -> Result<()> {
-    check_kind(options, "units", &[OutputKind::Stock, OutputKind::Sliced])
+    check_kind(options, "units", "structured")
 }
 
 /// Refuses, for methods that write zeros, an output that cannot have them.
@@ -66,7 +66,7 @@ pub fn check_widths(options: &OutputOptions) -> Result<()> {
 /// # Errors
 /// The output kind is for another kind of method.
 pub fn check_zeros(options: &OutputOptions) -> Result<()> {
-    check_kind(options, "single weights", &[OutputKind::Stock, OutputKind::Masked, OutputKind::Packed])
+    check_kind(options, "single weights", "sparse")
 }
 
 /// Refuses, for methods that lower ranks, an output that cannot have them.
@@ -74,12 +74,12 @@ pub fn check_zeros(options: &OutputOptions) -> Result<()> {
 /// # Errors
 /// The output kind is for another kind of method.
 pub fn check_ranks(options: &OutputOptions) -> Result<()> {
-    check_kind(options, "ranks", &[OutputKind::Stock, OutputKind::Dense, OutputKind::Factored])
+    check_kind(options, "ranks", "low_rank")
 }
 
-fn check_kind(options: &OutputOptions, removed: &str, kinds: &[OutputKind]) -> Result<()> {
-    if !kinds.contains(&options.kind) {
-        let names: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
+fn check_kind(options: &OutputOptions, removed: &str, method: &str) -> Result<()> {
+    let names: Vec<&str> = OUTPUT_KINDS.iter().filter(|kind| kind.methods.contains(&method)).map(|kind| kind.name).collect();
+    if !names.contains(&options.kind.name()) {
         return Err(Error::recipe(format!(
             "Output kind \"{}\" does not go with a method that removes {removed}; choose one of {}.",
             options.kind.name(),
@@ -87,7 +87,7 @@ fn check_kind(options: &OutputOptions, removed: &str, kinds: &[OutputKind]) -> R
         )));
     }
     // Of these only removed units leave places to fill.
-    if options.pad && kinds.contains(&OutputKind::Masked) | kinds.contains(&OutputKind::Dense) {
+    if options.pad && method != "structured" {
         return Err(Error::recipe(format!(
             "\"pad\": true fills the places of removed units, and this method removes {removed}; leave pad out."
         )));

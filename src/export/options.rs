@@ -84,6 +84,8 @@ pub struct OutputKindInfo {
     pub title: &'static str,
     /// One sentence.
     pub summary: &'static str,
+    /// Kinds of methods that it goes with, as recipes name them.
+    pub methods: &'static [&'static str],
 }
 
 /// Every output kind.
@@ -92,31 +94,37 @@ pub const OUTPUT_KINDS: &[OutputKindInfo] = &[
         name: "stock",
         title: "Stock",
         summary: "Loads in stock Transformers with no extra code; what its config cannot say is refused, or padded with zeros.",
+        methods: &["structured", "sparse", "low_rank", "plan"],
     },
     OutputKindInfo {
         name: "sliced",
         title: "Sliced",
         summary: "Any widths, layer by layer; loads through a small Python file that comes along, with trust_remote_code.",
+        methods: &["structured", "plan"],
     },
     OutputKindInfo {
         name: "masked",
         title: "Masked",
         summary: "The shapes of the input, with zeros; loads in stock Transformers, and is neither smaller nor faster.",
+        methods: &["sparse"],
     },
     OutputKindInfo {
         name: "packed",
         title: "Packed",
-        summary: "A bit a weight and the weights that are not zero: a smaller file, which is unpacked to be run and so no faster.",
+        summary: "A bit a weight and the weights that are not zero: a smaller file, which is unpacked to be run, and so no faster.",
+        methods: &["sparse"],
     },
     OutputKindInfo {
         name: "dense",
         title: "Dense",
         summary: "Low ranks multiplied out; loads in stock Transformers, and is neither smaller nor faster.",
+        methods: &["low_rank"],
     },
     OutputKindInfo {
         name: "factored",
         title: "Factored",
-        summary: "Low ranks as two matrices: smaller, and faster where ranks are low; loads with trust_remote_code.",
+        summary: "Low ranks as two matrices: smaller, and faster where ranks are well below half the width; loads with trust_remote_code.",
+        methods: &["low_rank"],
     },
 ];
 

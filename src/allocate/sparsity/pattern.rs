@@ -15,6 +15,13 @@ pub struct Pattern {
     pub groups: Option<(usize, usize)>,
 }
 
+impl Pattern {
+    /// The share of zeros that it prescribes.
+    pub fn share(&self) -> Option<f64> {
+        self.groups.map(|(zeros, size)| zeros as f64 / size as f64)
+    }
+}
+
 /// Every pattern.
 pub const PATTERNS: &[Pattern] = &[
     Pattern { name: "unstructured", title: "Unstructured", summary: "Zeros wherever the scores are smallest.", groups: None },

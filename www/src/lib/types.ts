@@ -37,6 +37,10 @@ export interface Choice {
   summary: string;
   /** Fields of the recipe's method that go with it. */
   options?: string[];
+  /** Kinds of methods that it goes with; all, where nothing is said. */
+  methods?: string[];
+  /** The ratio that it prescribes, if it does. */
+  share?: number;
 }
 
 /** Everything that a recipe can name. */
@@ -44,6 +48,16 @@ export interface Catalog {
   criteria: Choice[];
   allocations: Choice[];
   reconstructions: Choice[];
+  /** Criteria, patterns, allocations and updates of single weights. */
+  weight_criteria: Choice[];
+  patterns: Choice[];
+  sparsity_allocations: Choice[];
+  /** Allocations to layers, beside one to rows. */
+  layer_budgets: Choice[];
+  updates: Choice[];
+  /** Factorisations and allocations of ranks, where the engine lowers ranks. */
+  factorisations?: Choice[];
+  rank_allocations?: Choice[];
   outputs: Choice[];
 }
 
@@ -101,6 +115,26 @@ export interface StructuredMethod extends RepairRecipe {
   floor?: number;
 }
 
+/** Sets single weights to zero. */
+export interface SparseMethod {
+  kind: 'sparse';
+  criterion: string;
+  pattern: string;
+  allocation: string;
+  /** Beside an allocation to rows, the one to layers. */
+  layer_budgets?: string;
+  ratio: number;
+  update: string;
+}
+
+/** Replaces weights by products of two narrow matrices. */
+export interface LowRankMethod {
+  kind: 'low_rank';
+  factorisation: string;
+  allocation: string;
+  ratio: number;
+}
+
 /** Keeps the units that a plan lists. */
 export interface PlanMethod extends RepairRecipe {
   kind: 'plan';
@@ -111,7 +145,7 @@ export interface PlanMethod extends RepairRecipe {
 export interface Recipe {
   version: 1;
   calibration: { source: string; sequences: number; length: number; seed: number };
-  method: StructuredMethod | PlanMethod;
+  method: StructuredMethod | SparseMethod | LowRankMethod | PlanMethod;
   output: { kind: string; dtype: string; pad: boolean };
   /** What the model is compared on; the text itself is handed over beside the recipe. */
   evaluation?: {

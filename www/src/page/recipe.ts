@@ -6,8 +6,21 @@ const MENUS = [
   ['criterion', 'criteria', 'flap'],
   ['allocation', 'allocations', 'uniform'],
   ['reconstruction', 'reconstructions', 'liar'],
+  ['weight_criterion', 'weight_criteria', 'wanda'],
+  ['pattern', 'patterns', 'unstructured'],
+  ['sparsity_allocation', 'sparsity_allocations', 'uniform'],
+  ['layer_budgets', 'layer_budgets', 'uniform'],
+  ['update', 'updates', 'none'],
+  ['factorisation', 'factorisations', 'whitened'],
+  ['rank_allocation', 'rank_allocations', 'uniform'],
   ['output', 'outputs', 'stock'],
 ] as const;
+
+const KINDS = {
+  structured: 'Heads, neurons, layers or channels go: the model gets smaller and faster everywhere.',
+  sparse: 'Zeros among the weights: packed, the file gets smaller; nothing runs faster on WebGPU.',
+  low_rank: 'Each weight becomes two narrow ones: smaller, and faster where ranks are low.',
+};
 
 /** Section 3: the recipe form and its JSON. */
 export class RecipeStep {
@@ -27,6 +40,10 @@ export class RecipeStep {
     });
     ratio.addEventListener('input', () => {
       slider.value = ratio.value;
+    });
+    this.#select('pattern').addEventListener('input', () => {
+      const share = this.#chosen('pattern', 'patterns')?.share;
+      if (share !== undefined) slider.value = ratio.value = String(100 * share);
     });
     this.#form.addEventListener('input', () => {
       this.update();
@@ -52,9 +69,17 @@ export class RecipeStep {
     for (const [name, list, preferred] of MENUS) {
       const select = this.#select(name);
       const chosen = select.value || preferred;
-      select.replaceChildren(...catalog[list].map((choice) => h('option', { value: choice.name }, choice.title)));
+      const choices = catalog[list] ?? [];
+      select.replaceChildren(...choices.map((choice) => h('option', { value: choice.name }, choice.title)));
       select.value = chosen;
       if (select.selectedIndex < 0) select.selectedIndex = 0;
+    }
+    for (const [kind, needed] of [
+      ['sparse', catalog.weight_criteria],
+      ['low_rank', catalog.factorisations],
+    ] as const) {
+      const option = this.#form.querySelector<HTMLOptionElement>(`option[value="${kind}"]`);
+      if (option) option.hidden = option.disabled = (needed ?? []).length === 0;
     }
     this.update();
   }
@@ -95,10 +120,7 @@ export class RecipeStep {
       const value = data.get(name);
       return typeof value === 'string' ? value : '';
     };
-    const units = data.getAll('units').map(String);
-    if (units.length === 0) throw new Error('Nothing is chosen to go; tick what may go in step 3.');
     const evaluation = this.texts?.comparison;
-    const aware = this.#takes('error_aware') && data.has('error_aware');
     return {
       version: 1,
       calibration: {
@@ -107,44 +129,72 @@ export class RecipeStep {
         length: number(text('length'), 'The number of tokens each', 2, true),
         seed: number(text('seed'), 'The seed', 0, true),
       },
-      method: {
-        kind: 'structured',
-        units,
-        criterion: text('criterion'),
-        allocation: text('allocation'),
-        ratio: ratio(text('ratio')),
-        reconstruction: text('reconstruction'),
-        ridge: data.has('ridge_auto') ? 'auto' : number(text('ridge'), 'The ridge', 0, false),
-        error_aware: aware,
-        ...(aware && text('target') === 'output' && { target: 'output' as const }),
-        ...(this.#takes('affine') && !data.has('affine') && { affine: false }),
-        ...(this.#takes('swaps') && { swaps: number(text('swaps'), 'The number of swaps', 0, true) }),
-        ...(this.#takes('screen') && { screen: share(text('screen'), 'The screen', 'above 0', (part) => part > 0) }),
-        ...(this.#takes('score_sequences') && {
-          score_sequences: number(text('score_sequences'), 'The number of sequences to score on', 1, true),
-        }),
-        ...(this.#takes('floor') && { floor: share(text('floor'), 'The floor', 'at least 0', () => true) }),
-      },
-      output: { kind: text('output'), dtype: text('dtype'), pad: text('output') === 'stock' && data.has('pad') },
+      method: this.#method(data, text),
+      output: { kind: text('output'), dtype: text('dtype'), pad: this.#pads() && data.has('pad') },
       ...(evaluation && { evaluation }),
+    };
+  }
+
+  /** What is removed, and how. */
+  #method(data: FormData, text: (name: string) => string): Recipe['method'] {
+    const asked = ratio(text('ratio'));
+    if (this.#kind === 'sparse') {
+      return {
+        kind: 'sparse',
+        criterion: text('weight_criterion'),
+        pattern: text('pattern'),
+        allocation: text('sparsity_allocation'),
+        ...(this.#takes('layer_budgets') && { layer_budgets: text('layer_budgets') }),
+        ratio: asked,
+        update: text('update'),
+      };
+    }
+    if (this.#kind === 'low_rank') {
+      const [factorisation, allocation] = [text('factorisation'), text('rank_allocation')];
+      return { kind: 'low_rank', factorisation, allocation, ratio: asked };
+    }
+    const units = data.getAll('units').map(String);
+    if (units.length === 0) throw new Error('Nothing is chosen to go; tick what may go in step 3.');
+    const aware = this.#takes('error_aware') && data.has('error_aware');
+    return {
+      kind: 'structured',
+      units,
+      criterion: text('criterion'),
+      allocation: text('allocation'),
+      ratio: asked,
+      reconstruction: text('reconstruction'),
+      ridge: data.has('ridge_auto') ? 'auto' : number(text('ridge'), 'The ridge', 0, false),
+      error_aware: aware,
+      ...(aware && text('target') === 'output' && { target: 'output' as const }),
+      ...(this.#takes('affine') && !data.has('affine') && { affine: false }),
+      ...(this.#takes('swaps') && { swaps: number(text('swaps'), 'The number of swaps', 0, true) }),
+      ...(this.#takes('screen') && { screen: share(text('screen'), 'The screen', 'above 0', (part) => part > 0) }),
+      ...(this.#takes('score_sequences') && {
+        score_sequences: number(text('score_sequences'), 'The number of sequences to score on', 1, true),
+      }),
+      ...(this.#takes('floor') && { floor: share(text('floor'), 'The floor', 'at least 0', () => true) }),
     };
   }
 
   /** Brings hints, dependent fields, advice and the JSON up to date. */
   update(): void {
+    for (const part of this.#form.querySelectorAll<HTMLElement>('[data-kind]')) {
+      part.hidden = part.dataset.kind !== this.#kind;
+    }
+    byId('kind-hint').textContent = KINDS[this.#kind];
+    this.#offerOutputs();
     for (const [name, list] of MENUS) {
-      const choice = this.#catalog?.[list].find((one: Choice) => one.name === this.#select(name).value);
-      byId(`${name}-hint`).textContent = choice?.summary ?? '';
+      byId(`${name}-hint`).textContent = this.#chosen(name, list)?.summary ?? '';
     }
     const data = new FormData(this.#form);
-    byId('recommend').hidden = !this.#inspection?.recommended;
+    byId('recommend').hidden = !this.#inspection?.recommended || this.#kind !== 'structured';
     for (const field of this.#form.querySelectorAll<HTMLElement>('[data-option]')) {
       field.hidden = !this.#takes(field.dataset.option ?? '');
     }
     byId('repair-options').hidden = !this.#takes('ridge');
     byId('target-field').hidden = !data.has('error_aware');
     byId('ridge-field').hidden = data.has('ridge_auto');
-    byId('pad-choice').hidden = this.#select('output').value !== 'stock';
+    byId('pad-choice').hidden = !this.#pads();
     byId('recipe-json').textContent = this.#json();
     byId('recipe-copy').textContent = 'Copy';
     const advice = this.#advice();
@@ -157,6 +207,7 @@ export class RecipeStep {
     const data = new FormData(this.#form);
     const units = data.getAll('units').map(String);
     const hidden = units.includes('hidden');
+    if (this.#kind !== 'structured') return '';
     if (hidden && units.includes('layers'))
       return 'One ratio cannot share out layers and hidden channels: remove one of them, then the other from the result.';
     if (!this.#inspection || data.get('output') !== 'stock') return '';
@@ -183,10 +234,33 @@ export class RecipeStep {
 
   /** Whether something that is chosen in a menu goes with a field of the method. */
   #takes(field: string): boolean {
-    return MENUS.some(([menu, list]) => {
-      const chosen = this.#catalog?.[list].find((one: Choice) => one.name === this.#select(menu).value);
-      return chosen?.options?.includes(field) ?? false;
-    });
+    return MENUS.some(([menu, list]) => this.#chosen(menu, list)?.options?.includes(field) ?? false);
+  }
+
+  /** What is chosen in a menu. */
+  #chosen(menu: (typeof MENUS)[number][0], list: (typeof MENUS)[number][1]): Choice | undefined {
+    return this.#catalog?.[list]?.find((one: Choice) => one.name === this.#select(menu).value);
+  }
+
+  /** Leaves the output kinds that go with the kind of method. */
+  #offerOutputs(): void {
+    const select = this.#select('output');
+    for (const option of select.options) {
+      const { methods } = this.#catalog?.outputs.find((one: Choice) => one.name === option.value) ?? {};
+      option.hidden = option.disabled = !(methods?.includes(this.#kind) ?? true);
+    }
+    if (select.selectedOptions[0]?.disabled) {
+      select.selectedIndex = [...select.options].findIndex((option) => !option.disabled);
+    }
+  }
+
+  /** Whether removed units can be padded with zeros in what is written. */
+  #pads(): boolean {
+    return this.#kind === 'structured' && this.#select('output').value === 'stock';
+  }
+
+  get #kind(): keyof typeof KINDS {
+    return this.#select('kind').value as keyof typeof KINDS;
   }
 
   #input(name: string): HTMLInputElement {
