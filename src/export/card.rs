@@ -1,5 +1,6 @@
 //! The model card, README.md.
 
+use super::assemble::READER;
 use super::loader::MODULE;
 use super::widths::{OutputSize, Written};
 use super::{OutputKind, OutputOptions};
@@ -71,6 +72,7 @@ pub(super) fn text(card: &Card, facts: &Facts<'_>) -> String {
     };
     line(&mut out, &format!("This is a {family} model from which {removed}.\n"));
     loading(&mut out, facts);
+    use_of(&mut out, facts);
     made(&mut out, card, facts);
     numbers(&mut out, card, facts);
     layers(&mut out, facts);
@@ -86,7 +88,7 @@ fn front_matter(facts: &Facts<'_>) -> String {
         line(&mut out, tag);
     }
     line(&mut out, &format!("- {}", facts.architecture.family));
-    if facts.options.kind == OutputKind::Sliced {
+    if custom_code(facts) {
         line(&mut out, "- custom_code");
     }
     out.push_str("---\n\n");
@@ -120,26 +122,40 @@ fn auto_class(class: &str) -> String {
 
 fn loading(out: &mut String, facts: &Facts<'_>) {
     let class = auto_class(&facts.architecture.class);
-    let sliced = facts.options.kind == OutputKind::Sliced;
-    let extra = if sliced { ", trust_remote_code=True" } else { "" };
+    let packed = facts.options.kind == OutputKind::Packed;
+    let extra = if custom_code(facts) { ", trust_remote_code=True" } else { "" };
     line(out, "## Loading\n");
-    if sliced {
+    if packed {
         line(
             out,
             &format!(
-                "**This model needs `trust_remote_code=True`.** Its layers differ in width, which a stock config cannot say, so \
+                "The weights are packed, which stock Transformers does not read. `python {READER} path/to/this/folder unpacked` writes an \
+                 ordinary folder, as large as the original; `{READER}` says what the format is, and reads it as a library too. Coppice opens \
+                 this folder as it is.\n"
+            ),
+        );
+    } else if custom_code(facts) {
+        let (what, without) = match facts.options.kind {
+            OutputKind::Factored => ("Its layers are products of two matrices", "the factored layers are filled with random numbers"),
+            _ => ("Its layers differ in width", "loading fails because the shapes do not match"),
+        };
+        line(
+            out,
+            &format!(
+                "**This model needs `trust_remote_code=True`.** {what}, which a stock config cannot say, so \
                  Transformers has to run the Python file `{MODULE}.py` of this folder. Read that file before you allow it: whoever \
-                 gave you this folder could have changed it. Without the flag, loading fails because the shapes do not match.\n"
+                 gave you this folder could have changed it. Without the flag, {without}.\n"
             ),
         );
     } else {
         line(out, "Stock Transformers loads this folder with no extra code.\n");
     }
+    let folder = if packed { "unpacked" } else { "path/to/this/folder" };
     line(
         out,
         &format!(
-            "```python\nfrom transformers import {class}, AutoTokenizer\n\nmodel = {class}.from_pretrained(\"path/to/this/folder\"{extra})\n\
-             tokenizer = AutoTokenizer.from_pretrained(\"path/to/this/folder\")\n```\n"
+            "```python\nfrom transformers import {class}, AutoTokenizer\n\nmodel = {class}.from_pretrained(\"{folder}\"{extra})\n\
+             tokenizer = AutoTokenizer.from_pretrained(\"{folder}\")\n```\n"
         ),
     );
     if facts.modules {
@@ -149,6 +165,34 @@ fn loading(out: &mut String, facts: &Facts<'_>) {
              into this folder.\n",
         );
     }
+}
+
+/// What the output is good for, where that is not plain from its size.
+fn use_of(out: &mut String, facts: &Facts<'_>) {
+    let sentence = match facts.options.kind {
+        OutputKind::Masked => {
+            "Its weights have the shapes of the original, with zeros: it is as large and as fast as that, but for software that makes use of zeros, \
+             such as kernels for 2:4 sparsity where the pattern is 2:4. Output kind `packed` would make the file smaller."
+        }
+        OutputKind::Packed => {
+            "The file is smaller; the model is unpacked to be run, and then as large and as fast as the original, in a browser on WebGPU too."
+        }
+        OutputKind::Dense => {
+            "Its weights have the shapes of the original, multiplied out: it is as large and as fast as that. Output kind `factored` would make \
+             it smaller and, where ranks are low, faster."
+        }
+        OutputKind::Factored => {
+            "A layer of rank r does r (inputs + outputs) multiplications a token in place of inputs times outputs: it is smaller wherever it is \
+             factored, and faster where r is well below inputs times outputs / (inputs + outputs), since two products have their own overhead."
+        }
+        OutputKind::Stock | OutputKind::Sliced => return,
+    };
+    line(out, &format!("## Size and speed\n\n{sentence}\n"));
+}
+
+/// Whether Transformers needs the loader that comes along.
+fn custom_code(facts: &Facts<'_>) -> bool {
+    matches!(facts.options.kind, OutputKind::Sliced | OutputKind::Factored)
 }
 
 fn made(out: &mut String, card: &Card, facts: &Facts<'_>) {

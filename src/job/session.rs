@@ -14,7 +14,7 @@ use crate::calibrate::{Calibration, Needs, Statistics, Store, dense_pass};
 use crate::checkpoint::{Checkpoint, Folder, Scratch, folder_of};
 use crate::device::Device;
 use crate::evaluate::Size;
-use crate::export::{Artifacts, OutputOptions, assemble, check_plan};
+use crate::export::{Artifacts, OutputKind, OutputOptions, assemble, check_plan};
 use crate::model::{Structure, Unit};
 use crate::recipe::{Method, Recipe, Structured, needs};
 use crate::score::{LayerScores, Whole, hidden_scores};
@@ -261,9 +261,17 @@ impl Session {
 
         // Operations are counted at the text's length even where this recipe did not look at it, so that recipes can be compared.
         let mean_length = self.calibration.as_ref().map_or(0.0, |(_, used)| used.mean_length());
+        // Factored layers do less work, which their own architecture tells.
+        let factored = match recipe.output.kind {
+            OutputKind::Factored => Some(Model::open(&draft).await?.architecture),
+            _ => None,
+        };
         let sizes = Sizes {
             before: Size::of(&model.checkpoint, &model.architecture, &Plan::dense(&model.architecture), mean_length),
-            after: Size::of(&pruned, &model.architecture, &plan, mean_length).with_linear_parameters(kept_parameters),
+            after: match &factored {
+                Some(architecture) => Size::of(&pruned, architecture, &Plan::dense(architecture), mean_length),
+                None => Size::of(&pruned, &model.architecture, &plan, mean_length).with_linear_parameters(kept_parameters),
+            },
         };
         let findings = Findings {
             sizes,
