@@ -88,6 +88,8 @@ device_checks() {
   check "$device: allocations are what the formulas make of the scores, the times and the probes" \
     "$python" $oracle/allocate.py "$coppice" "$out/$device/allocate" ${allocated:-bert-sst2} --device "$device" || true
   check "$device: optin scores what stock Transformers without the unit shows" "$python" $oracle/optin.py "$coppice" "$out/$device/optin" --device "$device" || true
+  check "$device: packed weights are those of the masked output, and factors give what their product does" \
+    "$python" $oracle/outputs.py "$coppice" "$out/$device/outputs" --device "$device" || true
   check "$device: greedy text of stock Transformers" "$python" $oracle/check_generation.py "$coppice" "$out/$device/generation" --device "$device" || true
 }
 
