@@ -133,3 +133,41 @@ test('the button chooses the recommended recipe, and leaves alone what goes and 
   await button.click();
   assert.equal((await recipe()).method.error_aware, true);
 });
+
+test('single weights have menus of their own, and the outputs that can hold zeros', async () => {
+  await choose('kind', 'sparse');
+  assert.deepEqual(
+    [await visible('unit-heads'), await visible('reconstruction'), await visible('recommend')],
+    [false, false, false],
+  );
+  const offered = await page
+    .getByTestId('output')
+    .evaluate((select) => [...select.options].filter((one) => !one.disabled).map((one) => one.value));
+  assert.deepEqual(offered, ['stock', 'masked', 'packed']);
+  await choose('output', 'packed');
+  await page.getByTestId('ratio').fill('60');
+  assert.equal(await visible('layer-budgets'), false);
+  await choose('sparsity-allocation', 'trim');
+  await choose('layer-budgets', 'owl');
+  await choose('update', 'sparsegpt');
+  const { method, output } = await recipe();
+  assert.deepEqual(method, {
+    kind: 'sparse',
+    criterion: 'wanda',
+    pattern: 'unstructured',
+    allocation: 'trim',
+    layer_budgets: 'owl',
+    ratio: 0.6,
+    update: 'sparsegpt',
+  });
+  assert.deepEqual([output.kind, output.pad], ['packed', false]);
+  await accepted();
+  // A pattern says itself how many zeros there are.
+  await choose('sparsity-allocation', 'uniform');
+  await choose('pattern', '2:4');
+  assert.equal((await recipe()).method.ratio, 0.5);
+  await accepted();
+  await choose('kind', 'structured');
+  assert.ok(await visible('unit-heads'));
+  assert.equal((await recipe()).output.kind, 'stock');
+});
