@@ -322,6 +322,9 @@ pub fn needs(method: &Method, along: bool) -> Result<Needs> {
         Some(recipe) => recipe.repair()?.needs(),
         None => Needs::default(),
     };
+    if let Method::LowRank(_) = method {
+        return Ok(Needs { statistics: true, gram: true, reader_grams: true, ..Needs::default() });
+    }
     let Method::Structured(structured) = method else { return Ok(repair) };
     let (layers, readers) = (structured.removes(Structure::Layers), structured.removes(Structure::Hidden));
     let whole = Needs { statistics: layers || readers, readers, ..Needs::default() };

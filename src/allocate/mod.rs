@@ -8,6 +8,7 @@ mod latency;
 mod options;
 mod plan;
 mod planning;
+mod ranks;
 mod search;
 mod select;
 mod sensitivity;
@@ -24,6 +25,7 @@ pub use latency::LatencyTable;
 pub use options::AllocationOptions;
 pub use plan::{LayerPlan, Plan, channels};
 pub use planning::{Allocated, Passes, Planning};
+pub use ranks::{GroupProbe, Probing, RANK_ALLOCATIONS, RankAllocation, RankRequest, Ranks, kept_parameters, probe_ranks, rank_allocation};
 pub use select::{CloseCall, STATISTIC_ERROR, select};
 pub use sensitivity::Probe;
 

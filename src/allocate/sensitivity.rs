@@ -10,6 +10,7 @@ use super::{Allocated, Allocation, Costs, Passes, Planning, Request, STATISTIC_E
 use crate::base::{Error, LocalFuture, Result};
 use crate::calibrate::Needs;
 use growth::Growth;
+pub(super) use probe::probed;
 use probe::{Task, probe};
 
 pub(super) struct Sensitivity;

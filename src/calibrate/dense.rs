@@ -61,7 +61,10 @@ pub async fn dense_pass(
             sites.push(SiteMoments::new(device, layer.units(unit) * layer.unit_size(unit), needs.gram).await?);
         }
         let mut influence = Influence::new(device).await?;
-        let mut readers = if needs.readers { Some(LayerReaders::new(device, architecture.hidden).await?) } else { None };
+        let mut readers = match needs.readers || needs.reader_grams {
+            true => Some(LayerReaders::new(device, architecture.hidden, needs.reader_grams).await?),
+            false => None,
+        };
         for (number, batch) in batches.iter().enumerate() {
             let share = (index as f64 + number as f64 / batches.len() as f64) / depth as f64;
             run.report(Phase::Calibrate, Some(index), depth, share);
@@ -82,7 +85,11 @@ pub async fn dense_pass(
         drop(block);
         statistics.influences.push(influence.mean(device).await?);
         if let Some(readers) = readers {
-            read.push(readers.read(device).await?);
+            let kept = readers.keep(device, store).await?;
+            read.push(kept.each_ref().map(|moments| moments.sums.clone()));
+            if needs.reader_grams {
+                statistics.reader_grams.push(kept);
+            }
         }
         let mut kept = Vec::with_capacity(sites.len());
         for site in sites {

@@ -58,7 +58,14 @@ impl InputStatistics {
     }
 
     /// Adds the inputs of a batch, [tokens, width].
-    pub async fn add(&mut self, device: &Device, inputs: &Tensor, number: usize, calibration: &Calibration, sampling: &Sampling) -> Result<()> {
+    pub async fn add(
+        &mut self,
+        device: &Device,
+        inputs: &Tensor,
+        number: usize,
+        calibration: &Calibration,
+        sampling: &Sampling,
+    ) -> Result<()> {
         let fitted = number < calibration.fitted;
         if fitted {
             self.moments.add(device, inputs).await?;

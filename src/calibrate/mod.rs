@@ -29,6 +29,8 @@ pub struct Needs {
     pub gram: bool,
     /// Column sums of what the residual stream's readers read.
     pub readers: bool,
+    /// Gram matrices of what the residual stream's readers read.
+    pub reader_grams: bool,
     /// Gradients of the loss with respect to masks on units, which the criterion takes itself: a pass up and down all layers.
     pub gradients: bool,
     /// The classes of the calibration text, where it has them.
@@ -40,15 +42,16 @@ pub struct Needs {
 impl Needs {
     /// Whether the calibration text is looked at.
     pub fn any(self) -> bool {
-        self.statistics || self.gram || self.readers || self.gradients || self.resident
+        self.statistics || self.gram || self.readers || self.reader_grams || self.gradients || self.resident
     }
 
     /// Everything that either needs.
     pub fn union(self, other: Self) -> Self {
         Self {
-            statistics: self.statistics || other.statistics || self.gram || other.gram || self.readers || other.readers,
+            statistics: [self, other].iter().any(|needs| needs.statistics || needs.gram || needs.readers || needs.reader_grams),
             gram: self.gram || other.gram,
             readers: self.readers || other.readers,
+            reader_grams: self.reader_grams || other.reader_grams,
             gradients: self.gradients || other.gradients,
             labels: self.labels || other.labels,
             resident: self.resident || other.resident,
@@ -57,6 +60,6 @@ impl Needs {
 
     /// What the pass over the dense model collects of it.
     pub fn of_pass(self) -> Self {
-        Self { statistics: self.statistics, gram: self.gram, readers: self.readers, ..Self::default() }
+        Self { statistics: self.statistics, gram: self.gram, readers: self.readers, reader_grams: self.reader_grams, ..Self::default() }
     }
 }

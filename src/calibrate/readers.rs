@@ -1,6 +1,6 @@
 //! Sums over tokens of what the residual stream's readers read: its normalised channels, at every sublayer and under the head.
 
-use super::{HostSums, Moments, Store, Stream};
+use super::{HostSums, KeptMoments, Moments, Store, Stream};
 use crate::base::{Error, Result};
 use crate::checkpoint::Checkpoint;
 use crate::device::Device;
@@ -20,16 +20,17 @@ pub struct Readers {
 pub(super) struct LayerReaders([Moments; 2]);
 
 impl LayerReaders {
-    pub(super) async fn new(device: &Device, hidden: usize) -> Result<Self> {
-        Ok(Self([Moments::new(device, hidden, false).await?, Moments::new(device, hidden, false).await?]))
+    pub(super) async fn new(device: &Device, hidden: usize, gram: bool) -> Result<Self> {
+        Ok(Self([Moments::new(device, hidden, gram).await?, Moments::new(device, hidden, gram).await?]))
     }
 
     pub(super) fn of(&mut self, sublayer: usize) -> Result<&mut Moments> {
         self.0.get_mut(sublayer).ok_or_else(|| Error::internal("a third sublayer"))
     }
 
-    pub(super) async fn read(self, device: &Device) -> Result<[HostSums; 2]> {
-        Ok([self.0[0].read_sums(device).await?, self.0[1].read_sums(device).await?])
+    pub(super) async fn keep(self, device: &Device, store: &Store) -> Result<[KeptMoments; 2]> {
+        let [attention, ffn] = self.0;
+        Ok([KeptMoments::keep(device, store, attention).await?, KeptMoments::keep(device, store, ffn).await?])
     }
 }
 

@@ -26,23 +26,16 @@ pub struct SiteStatistics {
 impl SiteStatistics {
     /// Puts what was taken away.
     pub async fn keep(device: &Device, store: &Store, site: SiteMoments) -> Result<Self> {
-        Ok(Self { fit: kept(device, store, site.fit).await?, held_out: kept(device, store, site.held_out).await? })
+        Ok(Self {
+            fit: KeptMoments::keep(device, store, site.fit).await?,
+            held_out: KeptMoments::keep(device, store, site.held_out).await?,
+        })
     }
 
     /// Column sums over all tokens.
     pub fn sums(&self) -> HostSums {
         self.fit.sums.clone().merged(&self.held_out.sums)
     }
-}
-
-async fn kept(device: &Device, store: &Store, moments: Moments) -> Result<KeptMoments> {
-    let sums = moments.read_sums(device).await?;
-    let gram = match moments.gram {
-        // Without a token there is nothing to keep.
-        Some(gram) if moments.count > 0.0 => Some(store.keep(device, gram, true).await?),
-        _ => None,
-    };
-    Ok(KeptMoments { sums, gram })
 }
 
 /// Statistics of every consumer of a model.
@@ -54,6 +47,8 @@ pub struct Statistics {
     pub influences: Vec<f64>,
     /// What the residual stream's readers read, where it was needed.
     pub readers: Option<Readers>,
+    /// The same with Gram matrices, where those were needed: of each layer what attention reads, then what the FFN reads.
+    pub reader_grams: Vec<[KeptMoments; 2]>,
 }
 
 impl Statistics {
@@ -64,6 +59,17 @@ impl Statistics {
 }
 
 impl KeptMoments {
+    /// Puts what was taken away.
+    pub async fn keep(device: &Device, store: &Store, moments: Moments) -> Result<Self> {
+        let sums = moments.read_sums(device).await?;
+        let gram = match moments.gram {
+            // Without a token there is nothing to keep.
+            Some(gram) if moments.count > 0.0 => Some(store.keep(device, gram, true).await?),
+            _ => None,
+        };
+        Ok(Self { sums, gram })
+    }
+
     /// x^T x, [n, n], where it was collected.
     pub async fn gram(&self, device: &Device, store: &Store) -> Result<Option<Tensor>> {
         match &self.gram {

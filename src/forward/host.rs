@@ -207,6 +207,14 @@ impl HostLayer {
         linears
     }
 
+    /// The same, to change.
+    pub fn linears_mut(&mut self) -> Vec<&mut HostLinear> {
+        let mut linears = vec![&mut self.query, &mut self.key, &mut self.value, &mut self.attention_output];
+        linears.extend(&mut self.ffn_gate);
+        linears.extend([&mut self.ffn_input, &mut self.ffn_output]);
+        linears
+    }
+
     /// The layers that read the residual stream on the way to units of a kind: q, k and v; gate and first FFN matrix.
     pub fn readers(&self, unit: Unit) -> Vec<&HostLinear> {
         match unit {

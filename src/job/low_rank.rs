@@ -1,15 +1,130 @@
-//! Weights as products of narrow matrices.
+//! Weights as products of narrow matrices: spectra from the dense statistics, ranks from the spectra, factors layer by layer.
+
+mod spectra;
 
 use super::Session;
 use super::changes::Changes;
-use crate::base::{Error, Result, Run};
+use super::report::LinearOutcome;
+use crate::allocate::{Probing, RankRequest, Ranks, kept_parameters, probe_ranks, rank_allocation};
+use crate::base::{Error, Instant, Phase, Result, Run};
+use crate::calibrate::Calibration;
 use crate::device::Device;
-use crate::export::OutputOptions;
+use crate::export::{OutputKind, OutputOptions, export_block, export_factored, output_dtype};
+use crate::forward::each_layer;
+use crate::model::{Architecture, Layer, Linear};
 use crate::recipe::LowRank;
+use crate::score::{Form, LayerSpectra, Spectrum, factorisation, group, lower_linear};
 
 impl Session {
     /// Carries out a recipe of this kind.
-    pub(super) async fn factorise(&mut self, _device: &Device, _run: &Run, _method: &LowRank, _output: &OutputOptions) -> Result<Changes> {
-        Err(Error::recipe("method.kind \"low_rank\" is not there yet; choose structured."))
+    pub(super) async fn factorise(&mut self, device: &Device, run: &Run, method: &LowRank, output: &OutputOptions) -> Result<Changes> {
+        let clock = Instant::now();
+        let architecture = &self.model.architecture;
+        let spectra = self.spectra(device, run, factorisation(&method.factorisation)?).await?;
+        let kept = kept_share(architecture, method.ratio)?;
+        let ranks = self.ranks(device, run, method, &spectra, kept).await?;
+        let score = clock.elapsed().as_secs_f64();
+
+        let clock = Instant::now();
+        let mut changes = Changes::none(&self.model);
+        let (store, scratch, depth) = (&self.store, self.output.as_ref(), architecture.layers.len());
+        let form = if output.kind == OutputKind::Factored { Form::Factors } else { Form::Product };
+        let mut biases = 0;
+        let mut at = 0;
+        each_layer(&self.model.checkpoint, architecture, async |index, layer, mut host| {
+            run.report(Phase::Reconstruct, Some(index), depth, index as f64 / depth as f64);
+            host.check_finite(layer)?;
+            let spectra = &spectra[index];
+            let ranks = &ranks[at..at + spectra.linears.len()];
+            at += ranks.len();
+            let dtype = |own| output_dtype(output, own);
+            for (place, linear) in host.linears_mut().into_iter().enumerate() {
+                biases += linear.bias.as_ref().map_or(0, |bias| bias.rows);
+                let (spectrum, means) = (&spectra.linears[place], &spectra.means[group(layer, place)][..]);
+                changes.linears.push(outcome(layer, place, spectrum, ranks[place]));
+                if let Some(rank) = ranks[place] {
+                    *linear = lower_linear(device, store, linear, (spectrum, means), rank, form, dtype).await?;
+                }
+            }
+            if ranks.iter().any(Option::is_some) {
+                let host = host.converted(dtype)?;
+                changes.changed.extend(match form {
+                    Form::Factors => export_factored(layer, &host, scratch).await?,
+                    Form::Product => export_block(layer, &host, scratch).await?,
+                });
+            }
+            device.finish().await
+        })
+        .await?;
+        changes.kept_parameters = Some(changes.linears.iter().map(|linear| linear.kept).sum::<u64>() + biases as u64);
+        changes.spent = (score, clock.elapsed().as_secs_f64());
+        Ok(changes)
+    }
+
+    /// The rank of every linear layer, by layer and place.
+    async fn ranks(&self, device: &Device, run: &Run, method: &LowRank, spectra: &[LayerSpectra], kept: f64) -> Result<Ranks> {
+        let allocation = rank_allocation(&method.allocation)?;
+        let all: Vec<Spectrum> = spectra.iter().flat_map(|layer| layer.linears.iter().cloned()).collect();
+        let mut weights = vec![1.0; all.len()];
+        let request = RankRequest { spectra: &all, weights: &weights, kept };
+        if allocation.weighs() {
+            let mut even = rank_allocation("uniform")?.ranks(&request).into_iter();
+            let ranks: Vec<Vec<usize>> = spectra
+                .iter()
+                .map(|layer| layer.linears.iter().map(|spectrum| even.next().flatten().unwrap_or(spectrum.values.len())).collect())
+                .collect();
+            let empty = Calibration::new(&[], 1);
+            let probing = Probing {
+                device,
+                run,
+                store: &self.store,
+                checkpoint: &self.model.checkpoint,
+                architecture: &self.model.architecture,
+                calibration: self.calibration.as_ref().map_or(&empty, |(calibration, _)| calibration),
+            };
+            let probes = probe_ranks(&probing, spectra, &ranks).await?;
+            weights.clear();
+            for (index, (layer, spectra)) in self.model.architecture.layers.iter().zip(spectra).enumerate() {
+                for (place, spectrum) in spectra.linears.iter().enumerate() {
+                    let probe = probes.iter().find(|probe| (probe.layer, probe.input) == (index, group(layer, place)));
+                    let probe = probe.ok_or_else(|| Error::internal("a layer that was not probed"))?;
+                    let relative = if probe.error > 0.0 { probe.distance / probe.error } else { 0.0 };
+                    weights.push(if spectrum.total > 0.0 { relative / spectrum.total } else { 0.0 });
+                }
+            }
+        }
+        Ok(allocation.ranks(&RankRequest { spectra: &all, weights: &weights, kept }))
+    }
+}
+
+/// The share of the weights' parameters that a ratio leaves: biases count, and stay.
+fn kept_share(architecture: &Architecture, ratio: f64) -> Result<f64> {
+    let weights: usize = architecture.layers.iter().flat_map(Layer::linears).map(|linear| linear.inputs * linear.outputs).sum();
+    let all = architecture.linear_parameters() as f64;
+    let kept = 1.0 - ratio * all / weights.max(1) as f64;
+    match kept > 0.0 {
+        true => Ok(kept),
+        false => Err(Error::recipe(format!("method.ratio is {ratio}, but biases stay; choose less."))),
+    }
+}
+
+fn outcome(layer: &Layer, place: usize, spectrum: &Spectrum, rank: Option<usize>) -> LinearOutcome {
+    let linear = layer.linears()[place];
+    let error = rank.map_or(0.0, |rank| spectrum.errors()[rank]);
+    LinearOutcome {
+        tensor: tensor_name(linear, place),
+        shape: [spectrum.outputs, spectrum.inputs],
+        kept: kept_parameters(spectrum, rank) as u64,
+        rank,
+        error: Some(if spectrum.total > 0.0 { error / spectrum.total } else { 0.0 }),
+        error_after: None,
+    }
+}
+
+/// Name of a linear layer's weight; of layers that share a tensor, with which of them it is.
+fn tensor_name(linear: &Linear, place: usize) -> String {
+    match (linear.fused_at, ["q", "k", "v"].get(place)) {
+        (Some(_), Some(part)) => format!("{}.{part}", linear.weight),
+        _ => linear.weight.clone(),
     }
 }

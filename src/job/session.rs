@@ -32,7 +32,7 @@ pub struct Session {
     before: Option<Rc<Measured>>,
     /// What `statistics` holds.
     collected: Needs,
-    statistics: Statistics,
+    pub(super) statistics: Statistics,
     pub(super) store: Store,
     pub(super) output: Box<dyn Scratch>,
     /// Time that went into what is shared.

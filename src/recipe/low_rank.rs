@@ -1,6 +1,8 @@
 //! Recipes of weights as products of two narrow matrices.
 
+use crate::allocate::rank_allocation;
 use crate::base::{Error, Result};
+use crate::score::factorisation;
 use serde::{Deserialize, Serialize};
 
 /// Low-rank factorisation of the blocks' linear layers.
@@ -30,6 +32,8 @@ impl LowRank {
         if !(0.0..1.0).contains(&self.ratio) {
             return Err(Error::recipe(format!("method.ratio is {}; it must be at least 0 and below 1.", self.ratio)));
         }
+        factorisation(&self.factorisation)?;
+        rank_allocation(&self.allocation)?;
         Ok(())
     }
 }

@@ -15,6 +15,7 @@ mod random;
 mod second_moment;
 mod site;
 mod snip;
+mod spectrum;
 mod swaps;
 mod system;
 #[cfg(test)]
@@ -27,6 +28,9 @@ pub use hidden::hidden_scores;
 pub use options::ScoreOptions;
 pub use pooled::pooled_outputs;
 pub use site::Site;
+pub use spectrum::{
+    FACTORISATIONS, Factorisation, Form, Inputs, LayerSpectra, Scaling, Spectrum, factorisation, group, lower_linear, spectrum,
+};
 pub use whole::Whole;
 
 use crate::base::{Error, LocalFuture, Result};

@@ -2,7 +2,7 @@
 
 use crate::allocate::{channels, select};
 use crate::base::{Error, Phase, Result};
-use crate::calibrate::{HostSums, Stream};
+use crate::calibrate::{Calibration, HostSums, Stream};
 use crate::device::Tensor;
 use crate::forward::{Answers, Batch, Block, DeviceLinear, HostLayer, batches, each_layer};
 use crate::model::Unit;
@@ -61,7 +61,7 @@ struct Narrow {
 /// Carries out `tasks`, which are in the order of layers.
 pub(super) async fn probe(whole: &Whole<'_>, scores: &[LayerScores], tasks: &[Task]) -> Result<Vec<Probe>> {
     let Whole { device, run, checkpoint, architecture, store, .. } = *whole;
-    let batches = probed(whole);
+    let batches = probed(whole.calibration);
     let depth = architecture.layers.len();
     let mut dense = Stream::embed(device, store, checkpoint, architecture, &batches).await?;
     let mut climbers: Vec<Climber> = Vec::with_capacity(tasks.len());
@@ -118,8 +118,8 @@ pub(super) async fn probe(whole: &Whole<'_>, scores: &[LayerScores], tasks: &[Ta
 }
 
 /// The sequences that are probed with, packed as the calibration set is.
-fn probed(whole: &Whole<'_>) -> Vec<Batch> {
-    let all = &whole.calibration.batches;
+pub(in crate::allocate) fn probed(calibration: &Calibration) -> Vec<Batch> {
+    let all = &calibration.batches;
     let mut sequences: Vec<Vec<u32>> = Vec::new();
     let mut tokens = 0;
     for (batch, rows) in all.iter().flat_map(|batch| batch.segments.ranges().map(move |rows| (batch, rows))) {

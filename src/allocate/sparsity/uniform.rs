@@ -23,7 +23,12 @@ impl LayerBudget for Uniform {
         false
     }
 
-    fn measure<'a>(&'a self, _block: &'a [WeightSite<'a>], _options: LayerOptions, _pace: &'a mut Pace<'_>) -> LocalFuture<'a, Result<f64>> {
+    fn measure<'a>(
+        &'a self,
+        _block: &'a [WeightSite<'a>],
+        _options: LayerOptions,
+        _pace: &'a mut Pace<'_>,
+    ) -> LocalFuture<'a, Result<f64>> {
         Box::pin(async { Ok(0.0) })
     }
 

@@ -1,6 +1,6 @@
 //! One group of linear layers that read the same: zeros chosen, the rest updated, rounded to what is written.
 
-use crate::allocate::sparsity::{PrefixCurves, Rows, RowBudget, Target};
+use crate::allocate::sparsity::{PrefixCurves, RowBudget, Rows, Target};
 use crate::base::{Error, Pace, Result};
 use crate::calibrate::{Calibration, HostSums, InputStatistics};
 use crate::checkpoint::{Matrix, decode};

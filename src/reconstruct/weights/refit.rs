@@ -2,7 +2,7 @@
 //! conjugate gradients on the second moments, with the zeros held.
 
 use super::sweep::sweep;
-use super::{diagonal, Updated, WeightProblem, WeightUpdate};
+use super::{Updated, WeightProblem, WeightUpdate, diagonal};
 use crate::base::{LocalFuture, Result};
 use crate::device::{Op, Tensor};
 use crate::score::weights::WeightNeeds;
