@@ -92,3 +92,30 @@ fn what_is_not_positive_definite_is_flagged_and_stays_finite() {
     let (_, pivot) = block_on(solve(&pair.gpu, n, 3, &vec![f32::NAN; n * n]));
     assert!(pivot.is_nan() || pivot <= 0.0);
 }
+
+#[test]
+fn inverse_factors_agree() {
+    let Some(pair) = pair() else { return };
+    let factor = |device: &Device, n: usize, a: &[f32]| {
+        let a = block_on(device.upload(n, n, a)).unwrap();
+        let Solution { x, smallest_pivot } = block_on(device.inverse_factor(&a)).unwrap();
+        assert!(smallest_pivot > 0.0);
+        block_on(device.read(&x)).unwrap()
+    };
+    for tiling in TILINGS {
+        pair.raw().context.force(tiling);
+        for n in [1, 5, 64, 65, 130] {
+            let a = system(n, 4 * n + 4, 1.0, 0.1);
+            let (expected, actual) = (factor(&pair.cpu, n, &a), factor(&pair.gpu, n, &a));
+            // Condition below 1e3 once features are scaled: f32 keeps four digits.
+            close(n, &actual, &expected, 1e-4);
+            assert!((0..n).all(|i| actual[i * n..i * n + i].iter().all(|&below| below == 0.0)), "{n}: not upper triangular");
+        }
+    }
+    let mut indefinite = system(70, 280, 0.0, 0.0);
+    indefinite[30 * 70 + 30] *= -0.5;
+    for device in [&pair.cpu, &pair.gpu] {
+        let a = block_on(device.upload(70, 70, &indefinite)).unwrap();
+        assert!(block_on(device.inverse_factor(&a)).unwrap().smallest_pivot <= 0.0);
+    }
+}
