@@ -126,7 +126,10 @@ fn check(recipe: &Recipe, model: &Model, given: Option<&Plan>) -> Result<()> {
             }
             check_plan(&model.architecture, plan, &recipe.output)
         }
-        (Method::Sparse(_), None) => check_zeros(&recipe.output),
+        (Method::Sparse(method), None) => {
+            check_zeros(&recipe.output)?;
+            sparse::check(&model.architecture, method)
+        }
         (Method::LowRank(_), None) => check_ranks(&recipe.output),
         (_, None) => Ok(()),
     }

@@ -90,6 +90,8 @@ device_checks() {
   check "$device: optin scores what stock Transformers without the unit shows" "$python" $oracle/optin.py "$coppice" "$out/$device/optin" --device "$device" || true
   check "$device: packed weights are those of the masked output, and factors give what their product does" \
     "$python" $oracle/outputs.py "$coppice" "$out/$device/outputs" --device "$device" || true
+  check "$device: zeros among the weights are those of the formulas, and the rest is updated as they say" \
+    "$python" $oracle/sparse.py "$coppice" "$out/$device/sparse" --device "$device" || true
   check "$device: greedy text of stock Transformers" "$python" $oracle/check_generation.py "$coppice" "$out/$device/generation" --device "$device" || true
 }
 
@@ -118,7 +120,7 @@ browser_checks() {
 
 rm -rf "$out"
 mkdir -p "$out"
-for script in check_logits check_export check_decoder check_generation liar gradients optin scores; do
+for script in check_logits check_export check_decoder check_generation liar gradients optin scores sparse; do
   check "$script finds what it must" "$python" "$oracle/$script.py" --self-test || true
 done
 check "golden tokens are those of Transformers" "$python" $oracle/make_tokenizers.py --check || true

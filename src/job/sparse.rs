@@ -18,11 +18,12 @@ use crate::recipe::{Order, Sparse};
 use crate::score::weights::WeightNeeds;
 use linear::Pruner;
 
+pub(super) use linear::check;
+
 impl Session {
     /// Carries out a recipe of this kind.
     pub(super) async fn sparsify(&mut self, device: &Device, run: &Run, method: &Sparse, output: &OutputOptions) -> Result<Changes> {
         let (calibration, _) = self.calibration.as_ref().ok_or_else(no_calibration)?;
-        linear::check(&self.model.architecture, method)?;
         let clock = Instant::now();
         let pass = Pass { device, run, model: &self.model, method, output, calibration, store: &self.store };
         let shares = pass.shares().await?;

@@ -1,7 +1,6 @@
 //! What the outputs of a linear layer on some tokens become while the weights of each row go, one after another in the order of their
 //! scores: sums from which every measure of every allocation of zeros to rows follows without another product.
 
-use super::Target;
 use crate::base::{Pace, Result};
 use crate::score::weights::RowScores;
 
@@ -107,13 +106,6 @@ impl PrefixCurves {
             self.own(row) - 2.0 * dot + square
         };
         zeros.iter().enumerate().map(error).sum()
-    }
-}
-
-impl Target {
-    /// Whether rows have budgets of their own.
-    pub fn by_row(&self) -> bool {
-        self.rows.is_some()
     }
 }
 

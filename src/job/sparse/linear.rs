@@ -16,7 +16,7 @@ use crate::score::weights::{RowScores, WeightCriterion, WeightNeeds, WeightSite}
 const DAMPINGS: [f64; 3] = [1.0, 3.0, 10.0];
 
 /// Refuses a pattern that a layer's width has no whole number of groups of.
-pub(super) fn check(architecture: &Architecture, method: &Sparse) -> Result<()> {
+pub(in crate::job) fn check(architecture: &Architecture, method: &Sparse) -> Result<()> {
     let Some((_, size)) = method.pattern()?.groups else { return Ok(()) };
     match architecture.layers.iter().flat_map(Layer::linears).find(|linear| linear.inputs % size != 0) {
         Some(linear) => Err(Error::recipe(format!(

@@ -97,7 +97,8 @@ fn the_factor_is_of_the_inverse() {
         assert!(r[i * n + i] > 0.0 && r[i * n..i * n + i].iter().all(|&v| v == 0.0));
         for j in 0..n {
             // R G Rᵀ is the unit matrix.
-            let product: f64 = (0..n).map(|a| (0..n).map(|b| f64::from(r[i * n + a]) * case.gram[a * n + b] * f64::from(r[j * n + b])).sum::<f64>()).sum();
+            let product: f64 =
+                (0..n).map(|a| (0..n).map(|b| f64::from(r[i * n + a]) * case.gram[a * n + b] * f64::from(r[j * n + b])).sum::<f64>()).sum();
             assert!((product - f64::from(i == j)).abs() < 1e-4, "{i} {j} {product}");
         }
     }
