@@ -154,9 +154,9 @@ impl SecondPass<'_> {
             let wanted = targets.apply(device, &dense.read_by(device, unit, &y).await?, Activation::Identity).await?;
             Ok((student.read_by(device, unit, &x).await?, wanted))
         };
-        // They have biases, or can be given them.
-        let possible = truncated.bias.is_some() || self.model.architecture.bias_flag(unit).is_some();
-        let affine = possible && self.repair.affine;
+        let layer = &self.model.architecture.layers[index];
+        let linear = if unit == Unit::Heads { &layer.query } else { &layer.ffn_input };
+        let affine = self.shifts(linear, Some(unit));
         let (fitted, outcome) = self.fit(1, &truncated, affine, pair).await?;
         let mut start = 0;
         let mut linears = Vec::new();

@@ -64,7 +64,7 @@ impl SecondPass<'_> {
                     let (y, x) = top(number).await?;
                     Ok((x, targets.apply(device, &y, Activation::Identity).await?))
                 };
-                let (fitted, outcome) = self.fit(1, &self.cut(&host, hidden, hidden)?, true, pair).await?;
+                let (fitted, outcome) = self.fit(1, &self.cut(&host, hidden, hidden)?, self.shifts(transform, None), pair).await?;
                 changed.extend(export_linear(transform, &fitted, scratch).await?);
                 let (wide, narrow) = (DeviceLinear::upload(device, &host).await?, DeviceLinear::upload(device, &fitted).await?);
                 let wide_norm = DeviceNorm::read(device, &self.model.checkpoint, norm, architecture.norm_eps).await?;
@@ -99,7 +99,7 @@ impl SecondPass<'_> {
             let (y, x) = first(number).await?;
             Ok((x, targets.apply(device, &y, Activation::Identity).await?))
         };
-        let (fitted, pooled) = self.fit(1, &self.cut(&host, hidden, kept)?, true, pair).await?;
+        let (fitted, pooled) = self.fit(1, &self.cut(&host, hidden, kept)?, self.shifts(pooler, None), pair).await?;
         changed.extend(export_linear(pooler, &fitted, scratch).await?);
 
         let (wide, narrow) = (DeviceLinear::upload(device, &host).await?, DeviceLinear::upload(device, &fitted).await?);
@@ -111,7 +111,7 @@ impl SecondPass<'_> {
             Ok((narrow.apply(device, &x, activation).await?, wanted))
         };
         let truncated = host.keep_inputs(kept).converted(|own| output_dtype(&self.recipe.output, own))?;
-        let (fitted, logits) = self.fit(1, &truncated, true, pair).await?;
+        let (fitted, logits) = self.fit(1, &truncated, self.shifts(classifier, None), pair).await?;
         changed.extend(export_linear(classifier, &fitted, scratch).await?);
         Ok(vec![
             HeadOutcome { tensor: pooler.weight.clone(), outcome: pooled },

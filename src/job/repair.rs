@@ -9,7 +9,7 @@ use crate::checkpoint::{Layout, Matrix, OutputTensor, Scratch, encode};
 use crate::device::{Activation, Device, Tensor};
 use crate::export::{export_layer, output_dtype};
 use crate::forward::{Block, DeviceLinear, HostLayer, HostLinear, each_layer};
-use crate::model::{Layer, Unit};
+use crate::model::{Layer, Linear, Unit};
 use crate::recipe::{Recipe, RepairRecipe, Target};
 use crate::reconstruct::{Fit, Outcome, Problem, Problems, SiteOptions, repair_site};
 use std::cell::RefCell;
@@ -147,7 +147,12 @@ impl SecondPass<'_> {
 
     /// Whether the repair of a consumer has a bias: it has one, or the family's config lets it be given one, and the recipe wants it.
     pub(super) fn affine(&self, index: usize, unit: Unit) -> bool {
-        self.model.architecture.can_shift(index, unit) && self.repair.affine
+        self.shifts(self.model.architecture.layers[index].consumer(unit), Some(unit))
+    }
+
+    /// The same of any linear layer, of the readers and the consumer of units or of the head.
+    pub(super) fn shifts(&self, linear: &Linear, around: Option<Unit>) -> bool {
+        self.repair.affine && self.model.architecture.can_shift_linear(linear, around)
     }
 
     /// The block with what the plan keeps, in the dtypes that will be written.

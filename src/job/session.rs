@@ -357,7 +357,7 @@ impl Session {
         let whole = self.whole(device, run, method, &empty);
         let scores = self.scored.as_ref().map_or(&[][..], |scored| &scored.scores);
         let hidden = match method.removes(Structure::Hidden) {
-            true => hidden_scores(&self.model.checkpoint, &self.model.architecture, &self.statistics).await?,
+            true => hidden_scores(&self.model.checkpoint, &self.model.architecture, &self.statistics, method.repair.affine).await?,
             false => Vec::new(),
         };
         let importance = Importance { layers: &self.statistics.influences, hidden: &hidden };

@@ -195,7 +195,13 @@ impl Architecture {
 
     /// Whether the consumer of `unit` in a layer has a bias, or can be given one.
     pub fn can_shift(&self, layer: usize, unit: Unit) -> bool {
-        self.layers[layer].consumer(unit).bias.is_some() || self.bias_flag(unit).is_some()
+        self.can_shift_linear(self.layers[layer].consumer(unit), Some(unit))
+    }
+
+    /// Whether a linear layer has a bias, or can be given one: the readers and the consumer of a kind of unit by the config, the
+    /// layers of the head not.
+    pub fn can_shift_linear(&self, linear: &Linear, around: Option<Unit>) -> bool {
+        linear.bias.is_some() || around.is_some_and(|unit| self.bias_flag(unit).is_some())
     }
 
     /// Whether a stock config can give a layer this many units of attention.

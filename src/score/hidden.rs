@@ -1,7 +1,7 @@
 //! How much each channel of the residual stream matters, whatever the criterion of units: for every layer that reads it, the
 //! variance of its normalised input times the squared norm of the weights that read the channel, as FLAP has it for units.
 //!
-//! Readers that have no bias lose the mean too, so that there it is the second moment. Each set of readers that share an input (q, k
+//! Readers that have and get no bias lose the mean too, so that there it is the second moment. Each set of readers that share an input (q, k
 //! and v; gate and first FFN matrix; the head) counts alike: its channels' shares add up to 1.
 
 use crate::base::{Error, Result};
@@ -13,36 +13,41 @@ use crate::model::{Architecture, Head, Linear, Unit};
 /// Rows of a vocabulary that are read together.
 const TILE: u32 = 8192;
 
-/// One score a channel, [hidden]; the larger, the more it matters.
+/// One score a channel, [hidden]; the larger, the more it matters. Where a repair is not `affine`, no reader's bias changes.
 ///
 /// # Errors
 /// The statistics of the readers were not collected, or a tensor cannot be read.
-pub async fn hidden_scores(checkpoint: &Checkpoint, architecture: &Architecture, statistics: &Statistics) -> Result<Vec<f64>> {
+pub async fn hidden_scores(
+    checkpoint: &Checkpoint,
+    architecture: &Architecture,
+    statistics: &Statistics,
+    affine: bool,
+) -> Result<Vec<f64>> {
     let readers = statistics.readers.as_ref().ok_or_else(|| Error::internal("channels without statistics of their readers"))?;
     let mut scores = vec![0.0; architecture.hidden];
     for (layer, sums) in architecture.layers.iter().zip(&readers.layers) {
         let host = HostLayer::read(checkpoint, layer).await?;
         let attention = squares(&[&host.query, &host.key, &host.value])?;
         let ffn: Vec<&HostLinear> = host.ffn_gate.iter().chain([&host.ffn_input]).collect();
-        let biased = |unit: Unit, linear: &Linear| linear.bias.is_some() || architecture.bias_flag(unit).is_some();
-        add(&mut scores, &sums[0], &attention, biased(Unit::Heads, &layer.query));
-        add(&mut scores, &sums[1], &squares(&ffn)?, biased(Unit::Neurons, &layer.ffn_input));
+        let shifts = |unit: Unit, linear: &Linear| affine && architecture.can_shift_linear(linear, Some(unit));
+        add(&mut scores, &sums[0], &attention, shifts(Unit::Heads, &layer.query));
+        add(&mut scores, &sums[1], &squares(&ffn)?, shifts(Unit::Neurons, &layer.ffn_input));
     }
-    let (weights, biased) = match &architecture.head {
-        Head::None => (vec![1.0; architecture.hidden], true),
+    let (weights, shifts) = match &architecture.head {
+        Head::None => (vec![1.0; architecture.hidden], affine),
         Head::CausalLm { decoder } => (table_squares(checkpoint, decoder).await?, false),
         Head::Classifier { pooler: linear, .. } | Head::MaskedLm { transform: linear, .. } => {
-            (squares(&[&HostLinear::read(checkpoint, linear).await?])?, true)
+            (squares(&[&HostLinear::read(checkpoint, linear).await?])?, affine && architecture.can_shift_linear(linear, None))
         }
     };
-    add(&mut scores, &readers.head, &weights, biased);
+    add(&mut scores, &readers.head, &weights, shifts);
     Ok(scores)
 }
 
 /// Adds each channel's share of what one set of readers would miss.
-fn add(scores: &mut [f64], sums: &HostSums, weights: &[f64], biased: bool) {
+fn add(scores: &mut [f64], sums: &HostSums, weights: &[f64], shifts: bool) {
     let count = sums.count.max(1.0);
-    let moments = if biased { sums.variances() } else { sums.squares.iter().map(|square| square / count).collect() };
+    let moments = if shifts { sums.variances() } else { sums.squares.iter().map(|square| square / count).collect() };
     let parts: Vec<f64> = moments.iter().zip(weights).map(|(moment, weight)| moment * weight).collect();
     let total: f64 = parts.iter().sum();
     if total > 0.0 {

@@ -74,7 +74,7 @@ pub(super) async fn probe(whole: &Whole<'_>, scores: &[LayerScores], tasks: &[Ta
             let kept = channels(&select(scores, task.keep, index, task.unit).0, layer.unit_size(task.unit));
             let sums = whole.statistics.site(index, task.unit).ok_or_else(|| Error::internal("a probe without statistics"))?.sums();
             let mut pruned = block.clone();
-            pruned.set_consumer(task.unit, compensated(whole, &host, task.unit, &kept, &sums).await?);
+            pruned.set_consumer(task.unit, compensated(whole, &host, task, &kept, &sums).await?);
             narrow.push(Narrow { climber: climbers.len(), unit: task.unit, kept, block: pruned });
             climbers.push(Climber { task, states: dense.clone() });
         }
@@ -132,15 +132,17 @@ pub(in crate::allocate) fn probed(calibration: &Calibration) -> Vec<Batch> {
     batches(&sequences, all.iter().map(Batch::tokens).max().unwrap_or(0))
 }
 
-/// The consumer of some channels, with the mean of what the others gave added to its bias where it can have one.
-async fn compensated(whole: &Whole<'_>, host: &HostLayer, unit: Unit, kept: &[u32], sums: &HostSums) -> Result<DeviceLinear> {
-    let consumer = match unit {
+/// The consumer of some channels, with the mean of what the others gave added to its bias where a repair may do so too.
+async fn compensated(whole: &Whole<'_>, host: &HostLayer, task: Task, kept: &[u32], sums: &HostSums) -> Result<DeviceLinear> {
+    let consumer = match task.unit {
         Unit::Heads => &host.attention_output,
         Unit::Neurons => &host.ffn_output,
     };
     let weight = whole.device.upload_weight(&consumer.weight.keep_inputs(kept)).await?;
-    if consumer.bias.is_none() && whole.architecture.bias_flag(unit).is_none() {
-        return Ok(DeviceLinear { weight, bias: None, factor: None });
+    if !(whole.affine && whole.architecture.can_shift(task.layer, task.unit)) {
+        let bias = consumer.bias_values()?;
+        let bias = if consumer.bias.is_some() { Some(whole.device.upload(1, bias.len(), &bias).await?) } else { None };
+        return Ok(DeviceLinear { weight, bias, factor: None });
     }
     let mut bias: Vec<f64> = consumer.bias_values()?.into_iter().map(f64::from).collect();
     let rows = consumer.weight.to_f32_inputs_major()?;

@@ -6,7 +6,7 @@ use crate::base::Result;
 use crate::calibrate::dense_pass;
 use crate::forward::{Answers, Block, embed};
 use crate::model::Unit;
-use crate::score::{LayerScores, ScoreOptions};
+use crate::score::{LayerScores, ScoreOptions, Whole};
 use pollster::block_on;
 
 async fn bench() -> Result<Bench> {
@@ -18,8 +18,9 @@ async fn bench() -> Result<Bench> {
     Ok(bench)
 }
 
-/// The distance when removed channels of one consumer have their means in their places, which is what the compensated bias gives.
-async fn expected(bench: &Bench, scores: &[LayerScores], task: Task) -> Result<f64> {
+/// The distance when removed channels of one consumer have their means in their places, which is what the compensated bias gives, or
+/// zeros, where biases stay.
+async fn expected(bench: &Bench, scores: &[LayerScores], task: Task, affine: bool) -> Result<f64> {
     let (device, model, batches) = (&bench.device, &bench.model, &bench.calibration.batches);
     let options = ScoreOptions::default();
     let whole = bench.whole(&Unit::ALL, &options);
@@ -38,7 +39,7 @@ async fn expected(bench: &Bench, scores: &[LayerScores], task: Task) -> Result<f
                     for (place, value) in values.iter_mut().enumerate() {
                         let channel = place % inputs.cols();
                         if !kept.contains(&(channel as u32)) {
-                            *value = (sums.sums[channel] / sums.count) as f32;
+                            *value = if affine { (sums.sums[channel] / sums.count) as f32 } else { 0.0 };
                         }
                     }
                     inputs = device.upload(inputs.rows(), inputs.cols(), &values).await?;
@@ -62,13 +63,16 @@ fn probes_are_what_one_pruned_sublayer_does_to_the_answers() {
         // A quarter of 4 heads and of 24 neurons, and three quarters.
         let kept: Vec<usize> = tasks.iter().map(|task| task.keep).collect();
         assert_eq!(kept, [3, 1, 18, 6].repeat(3));
-        let found = probe(&bench.whole(&Unit::ALL, &options), &scores, &tasks).await.unwrap();
-        assert_eq!(found.len(), tasks.len());
-        for (probe, &task) in found.iter().zip(&tasks) {
-            let right = expected(&bench, &scores, task).await.unwrap();
-            assert_eq!((probe.layer, probe.unit, probe.kept), (task.layer, task.unit, task.keep));
-            // f32 sums in another order.
-            assert!(right > 1e-6 && (probe.distance - right).abs() < 1e-3 * right + 1e-7, "{probe:?} is not {right}");
+        for affine in [true, false] {
+            let whole = Whole { affine, ..bench.whole(&Unit::ALL, &options) };
+            let found = probe(&whole, &scores, &tasks).await.unwrap();
+            assert_eq!(found.len(), tasks.len());
+            for (probe, &task) in found.iter().zip(&tasks) {
+                let right = expected(&bench, &scores, task, affine).await.unwrap();
+                assert_eq!((probe.layer, probe.unit, probe.kept), (task.layer, task.unit, task.keep));
+                // f32 sums in another order.
+                assert!(right > 1e-6 && (probe.distance - right).abs() < 1e-3 * right + 1e-7, "{probe:?} is not {right}");
+            }
         }
     });
 }
