@@ -216,6 +216,39 @@ fn a_search_loses_the_least_of_all_splits() {
     }
 }
 
+/// K-prune puts one threshold over scores by the operation: the search under FLOPs removes what lies below it, to the last unit.
+#[test]
+fn the_least_loss_is_a_threshold_by_the_operation() {
+    let bench = Bench::new();
+    let architecture = &bench.model.architecture;
+    let costs = Costs::flops(architecture, 17.0);
+    let mut within = 0;
+    for seed in 0..12 {
+        let scores = scores(architecture, seed);
+        let ratio = 0.1 + 0.06 * seed as f64;
+        let found = bench.plan(&search::FLOPS, bench.request(BOTH, ratio), &scores).unwrap().plan;
+        let price = |unit: Unit| costs.last(0, unit, 2);
+        let of = |unit: Unit| removable(&scores, unit).into_iter().map(move |(value, _)| (value, price(unit)));
+        let mut all: Vec<(f64, f64)> = Unit::ALL.into_iter().flat_map(of).collect();
+        all.sort_by(|a, b| (a.0 / a.1).total_cmp(&(b.0 / b.1)));
+        let target = ratio * costs.total() - price(Unit::Neurons) / 2.0;
+        let (mut saved, mut threshold, mut last) = (0.0, 0.0, 0.0);
+        for (value, cost) in all {
+            if saved >= target {
+                break;
+            }
+            (saved, threshold, last) = (saved + cost, threshold + value, value);
+        }
+        let loss = lost(&found, &scores);
+        assert!(loss >= (threshold - last) * (1.0 - 1e-12), "{loss} is less than what lies below the threshold");
+        if saved <= (ratio + TOLERANCE) * costs.total() {
+            within += 1;
+            assert!(loss <= threshold * (1.0 + 1e-12), "{loss} is more than what lies below the threshold, {threshold}");
+        }
+    }
+    assert!(within > 3, "only {within} thresholds could be compared");
+}
+
 #[test]
 fn units_compete_by_how_they_stand_out_in_their_layer() {
     let bench = Bench::new();

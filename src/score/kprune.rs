@@ -1,5 +1,6 @@
 //! K-prune's knowledge (Park et al., ICLR 2024): what removing a unit does to the predictions, by the Fisher information of its mask,
-//! and to the outputs of its own consumer, over the operations that it costs.
+//! and to the outputs of its own consumer. The published score is that over the operations of the unit, for one threshold over all
+//! units; an allocation knows what units cost, and one that adds scores up needs them undivided.
 
 use super::{Criterion, LayerScores, Scores, Site, Whole};
 use crate::base::{Error, LocalFuture, Result};
@@ -23,7 +24,7 @@ impl Criterion for KPrune {
     }
 
     fn summary(&self) -> &'static str {
-        "What removing a unit does to the model's predictions and to its layer's outputs, for each operation that it saves (Park et al., 2024)."
+        "What removing a unit does to the model's predictions and to its layer's outputs (Park et al., 2024)."
     }
 
     fn needs(&self) -> Needs {
@@ -37,14 +38,11 @@ impl Criterion for KPrune {
     fn score_all<'a>(&'a self, whole: &'a Whole<'a>) -> LocalFuture<'a, Result<Vec<LayerScores>>> {
         Box::pin(async move {
             let gradients = whole.mask_gradients(LossTargets::Drawn { seed: whole.seed }).await?;
-            let tokens = whole.calibration.tokens() as f64 / gradients.losses.len().max(1) as f64;
-            let seen = if whole.architecture.causal { tokens / 2.0 } else { tokens };
             whole
                 .by_site(async |site: &Site<'_>| {
-                    let flops = unit_flops(site, seen);
                     let predictive = curvature(&gradients, site.layer, site.unit);
                     let pairs = predictive.iter().zip(outputs(site)?);
-                    Ok(Scores::Independent(pairs.map(|(p, r)| (PREDICTIVE * 0.5 * p + REPRESENTATIONAL * r) / flops).collect()))
+                    Ok(Scores::Independent(pairs.map(|(p, r)| PREDICTIVE * 0.5 * p + REPRESENTATIONAL * r).collect()))
                 })
                 .await
         })
@@ -69,16 +67,4 @@ fn outputs(site: &Site<'_>) -> Result<Vec<f64>> {
     let channels: Vec<f64> =
         sums.squares.iter().zip(weights).map(|(square, weight)| square / sums.count.max(1.0) * weight / width).collect();
     Ok(site.by_unit(&channels))
-}
-
-/// Floating-point operations a token of one unit: two a weight, and four a channel of context for each token that is `seen`.
-fn unit_flops(site: &Site<'_>, seen: f64) -> f64 {
-    let host = site.host;
-    let linears = match site.unit {
-        Unit::Heads => vec![&host.query, &host.key, &host.value, &host.attention_output],
-        Unit::Neurons => [&host.ffn_input, &host.ffn_output].into_iter().chain(&host.ffn_gate).collect(),
-    };
-    let weights: f64 = linears.into_iter().map(|linear| (linear.weight.outputs() * linear.weight.inputs()) as f64).sum();
-    let contexts = if site.unit == Unit::Heads { 4.0 * seen * site.unit_size as f64 } else { 0.0 };
-    2.0 * weights / site.units().max(1) as f64 + contexts
 }

@@ -1,10 +1,10 @@
 //! Removal costs against errors that are computed apart, and every criterion on a small model.
 
 use super::system::channels;
-use super::{Removal, ScoreOptions, Scores, Whole, criterion, obs, osscar, swaps};
+use super::{Removal, ScoreOptions, Scores, Whole, criterion, hidden_scores, obs, osscar, swaps};
 use crate::base::algebra::{Dense, Sweep, spd_inverse};
 use crate::base::{CancelToken, Pace, Random, Run};
-use crate::calibrate::{Calibration, Needs, Shelf, Shelves, Store, dense_pass};
+use crate::calibrate::{Calibration, LossTargets, Needs, Shelf, Shelves, Store, dense_pass};
 use crate::checkpoint::MemoryScratch;
 use crate::device::Device;
 use crate::device::cpu::Cpu;
@@ -180,6 +180,14 @@ proptest! {
 
 /// Scores of a small BERT over invented sentences, through the store, centred or not.
 fn scores(name: &str, affine: bool) -> Vec<[Scores; 2]> {
+    on_whole(affine, Needs { statistics: true, gram: true, ..Needs::default() }, |whole| {
+        let scores = block_on(criterion(name).unwrap().score_all(whole)).unwrap();
+        scores.into_iter().map(|layer| layer.map(Option::unwrap)).collect()
+    })
+}
+
+/// What `work` makes of a small BERT with the statistics of invented sentences.
+fn on_whole<T>(affine: bool, needs: Needs, work: impl FnOnce(&Whole<'_>) -> T) -> T {
     let opened = open(TinyBert::default().folder());
     let device = Device::Cpu(Cpu::new(CancelToken::default(), "tests"));
     let run = Run::default();
@@ -188,7 +196,6 @@ fn scores(name: &str, affine: bool) -> Vec<[Scores; 2]> {
     let calibration = Calibration::new(&sequences, 64);
     let shelf = || Shelf { scratch: Box::new(MemoryScratch), limit: u64::MAX };
     let store = Store::new(0, Shelves { memory: shelf(), disk: shelf() });
-    let needs = Needs { statistics: true, gram: true, ..Needs::default() };
     let pass = dense_pass(&device, &run, &opened.checkpoint, &opened.architecture, &calibration, needs, &store);
     let statistics = block_on(pass).unwrap();
     let options = ScoreOptions::default();
@@ -206,8 +213,24 @@ fn scores(name: &str, affine: bool) -> Vec<[Scores; 2]> {
         options: &options,
         seed: 5,
     };
-    let scores = block_on(criterion(name).unwrap().score_all(&whole)).unwrap();
-    scores.into_iter().map(|layer| layer.map(Option::unwrap)).collect()
+    work(&whole)
+}
+
+/// Where biases stay, readers of a channel lose its mean too.
+#[test]
+fn channels_count_their_means_where_biases_stay() {
+    let needs = Needs { statistics: true, readers: true, ..Needs::default() };
+    let of = |affine: bool| {
+        on_whole(affine, needs, |whole| {
+            let scores = block_on(hidden_scores(whole.checkpoint, whole.architecture, whole.statistics, affine)).unwrap();
+            let readers = whole.statistics.readers.as_ref().unwrap();
+            let sums = &readers.head;
+            (scores, sums.squares.iter().zip(sums.variances()).any(|(square, variance)| square / sums.count > 1.01 * variance))
+        })
+    };
+    let ((centred, means), (raw, _)) = (of(true), of(false));
+    assert!(means, "no channel has a mean, so that the test shows nothing");
+    assert!(centred.iter().zip(&raw).any(|(a, b)| (a - b).abs() > 1e-3 * a), "{centred:?}");
 }
 
 #[test]
@@ -223,6 +246,31 @@ fn every_criterion_scores_every_unit() {
         assert_eq!(layers, scores(name, true));
         assert!(layers[0] != layers[1]);
     }
+}
+
+/// A sum that allocations can add up, whatever a unit costs.
+#[test]
+fn knowledge_is_of_the_predictions_and_of_the_outputs() {
+    let needs = criterion("kprune").unwrap().needs();
+    on_whole(true, needs, |whole| {
+        let found = block_on(criterion("kprune").unwrap().score_all(whole)).unwrap();
+        let gradients = block_on(whole.mask_gradients(LossTargets::Drawn { seed: whole.seed })).unwrap();
+        let predictions: usize = gradients.predictions.iter().sum();
+        for (layer, scores) in found.iter().enumerate() {
+            let host = block_on(whole.host(layer)).unwrap();
+            for unit in Unit::ALL {
+                let site = whole.site(layer, unit, &host);
+                let (sums, weights) = (site.sums().unwrap(), site.consumer_squares().unwrap());
+                let squares = gradients.sums(layer, unit, |sequence, gradient| (gradients.predictions[sequence] as f64 * gradient).powi(2));
+                for (index, score) in scores[unit as usize].as_ref().unwrap().values().into_iter().enumerate() {
+                    let channels = index * site.unit_size..(index + 1) * site.unit_size;
+                    let outputs: f64 = channels.map(|c| sums.squares[c] / sums.count * weights[c] / site.consumer().outputs() as f64).sum();
+                    let expected = 0.5 * squares[index] / predictions as f64 + 2.5e-4 * outputs;
+                    assert!(expected > 0.0 && (score / expected - 1.0).abs() < 1e-9, "{score} is not {expected}");
+                }
+            }
+        }
+    });
 }
 
 /// A removal that a bias can soften costs less, and never more than what truncation leaves.

@@ -9,10 +9,11 @@ label, or the mean over the tokens after the first), g_s = dL_s/dm and n_s the n
 
     fisher  mean over s of g_s^2
     snip    |sum over s of g_s|
-    kprune  (1/2 sum over s of (n_s g_s)^2 / sum of n_s + 2.5e-4 * mean over tokens of x^2 * mean of w^2, summed over channels) / FLOPs,
+    kprune  1/2 sum over s of (n_s g_s)^2 / sum of n_s + 2.5e-4 * mean over tokens of x^2 * mean of w^2, summed over channels,
             g_s for targets drawn from the model's own predictions by the generator that recipes name (xoshiro256**, SplitMix64)
 
-The command prunes bert-sst2 and the stories models by half; what its plan keeps must be what these scores rank highest.
+The command prunes bert-sst2 and the stories models by half; what its plan keeps must be what these scores rank highest, and the
+scores in its report must be these, as allocations add them up.
 """
 
 import argparse
@@ -36,6 +37,8 @@ SENTENCES, CHARACTERS = 24, 2_000
 SEED = 19
 # Units whose scores are this near to the cut, relatively, may be decided otherwise.
 CLOSE_CALL = 2e-3
+# Scores may differ by this much of the largest: f32 gradients, squared.
+VALUE = 5e-3
 # At most this share of units may be left undecided by that.
 UNDECIDED = 0.02
 MASK = (1 << 64) - 1
@@ -144,11 +147,18 @@ class Masked:
         weight = self.tensors[name + self.family.consumer[unit] + ".weight"].double().numpy()  # [outputs, inputs]
         tokens = sum(map(len, sequences))
         output = (self.squares[layer][unit] / tokens * (weight**2).mean(0)).reshape(-1, size).sum(1)
-        parts = (*self.family.producers[unit], self.family.consumer[unit])
-        flops = 2 * sum(self.tensors[f"{name}{part}.weight"].numel() for part in parts) / self.family.units[unit]
-        if unit == "heads":
-            flops += 4 * size * tokens / len(sequences) / (1 if self.classifies else 2)
-        return (0.5 * fisher + 2.5e-4 * output) / flops
+        return 0.5 * fisher + 2.5e-4 * output
+
+
+def values(scores, told):
+    """Faults of the scores in a report, by the largest of a layer's units of a kind."""
+    faults = []
+    for number, (of_layer, of_report) in enumerate(zip(scores, told)):
+        for unit in UNITS:
+            off = np.abs(np.array(of_report[unit]) - of_layer[unit]).max() / of_layer[unit].max()
+            if not off < VALUE:
+                faults.append(f"layer {number}: a score of {unit} is off by {off:.2g} of the largest")
+    return faults
 
 
 def judge(scores, plan):
@@ -212,7 +222,10 @@ def check(command, root, device):
             done = subprocess.run(list(map(str, arguments)), capture_output=True, text=True)
             if done.returncode != 0:
                 raise SystemExit(f"{' '.join(map(str, arguments))}: {done.stderr.strip()}")
-            status |= reference.verdict(f"gradients: {name}: {criterion}", *judge(masked.scores(criterion, sequences, labels), reference.read_plan(out)))
+            scores = masked.scores(criterion, sequences, labels)
+            faults, figures = judge(scores, reference.read_plan(out))
+            faults += values(scores, reference.read_json(out / "report.json")["scores"])
+            status |= reference.verdict(f"gradients: {name}: {criterion}", faults, figures)
             checked += 1
     print(f"gradients: {checked} plans on {device}, {'faults' if status else 'all good'}")
     return status
@@ -230,6 +243,9 @@ def self_test():
     test.expect("the best units", judge(scores, [right])[0], good=True)
     test.expect("a worse head", judge(scores, [{**right, "heads": [2, 3]}])[0], good=False, naming="2 of 4 heads")
     test.expect("one worse neuron", judge(scores, [{**right, "neurons": [3, *range(51, 100)]}])[0], good=False, naming="the first 3")
+    told = [{unit: list(of_unit) for unit, of_unit in scores[0].items()}]
+    test.expect("the scores as they are", values(scores, told), good=True)
+    test.expect("scores over what a unit costs", values(scores, [{**told[0], "heads": [score / 100 for score in told[0]["heads"]]}]), good=False, naming="a score of heads")
     equal = [{**scores[0], "neurons": np.ones(100)}]
     test.expect("scores that say nothing", judge(equal, [right])[0], good=False, naming="too near")
     return test.finish()
