@@ -203,7 +203,7 @@ async fn calibration(
         true => {
             calibration_windows(text, &tokenizer, &recipe.calibration, architecture.positions, architecture.bos, device.cancel()).await?
         }
-        false => calibration_lines(text, &tokenizer, &recipe.calibration, architecture.positions)?,
+        false => calibration_lines(text, &tokenizer, &recipe.calibration, architecture.positions, &model.config.label_names())?,
     };
     let classifies = matches!(architecture.head, Head::Classifier { .. });
     let labels = match drawn.labels.filter(|_| labels && classifies) {

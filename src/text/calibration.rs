@@ -73,8 +73,8 @@ impl CalibrationUsed {
 pub struct Calibration {
     /// Token ids, one vector a sequence, in the order in which they were drawn; never empty.
     pub sequences: Vec<Vec<u32>>,
-    /// The label of each sequence, as it is written, where every line of the text has one.
-    pub labels: Option<Vec<String>>,
+    /// The label of each sequence, as it is written, with the number of its line, where every line of the text has one.
+    pub labels: Option<Vec<(usize, String)>>,
     /// Where they came from.
     pub used: CalibrationUsed,
 }
@@ -82,10 +82,23 @@ pub struct Calibration {
 /// Draws lines of `text` as calibration sequences of an encoder: with special tokens, cut at `options.length`.
 ///
 /// Blank lines do not count. Where every non-blank line is `sentence<TAB>label`, the labels are kept beside the sequences. Lines of which the
-/// tokenizer leaves nothing (control characters) are passed over. `max_positions` is the model's longest sequence.
-pub fn calibration_lines(text: &str, tokenizer: &Tokenizer, options: &CalibrationOptions, max_positions: usize) -> Result<Calibration> {
+/// tokenizer leaves nothing (control characters) are passed over. `max_positions` is the model's longest sequence, `names` are those of its
+/// classes.
+///
+/// # Errors
+/// The options or the text are not right: where only some lines have labels, those would become text.
+pub fn calibration_lines(
+    text: &str,
+    tokenizer: &Tokenizer,
+    options: &CalibrationOptions,
+    max_positions: usize,
+    names: &[String],
+) -> Result<Calibration> {
     options.check(max_positions)?;
     let (lines, line_labels) = sentences_and_labels(text);
+    if line_labels.is_none() {
+        check_unlabelled(text, names)?;
+    }
     if lines.is_empty() {
         return Err(Error::input("The calibration text is empty; give a text file with one sentence a line."));
     }
@@ -101,7 +114,7 @@ pub fn calibration_lines(text: &str, tokenizer: &Tokenizer, options: &Calibratio
         if sequence.len() > tokenizer.special_tokens() {
             sequences.push(sequence);
             if let (Some(labels), Some(label)) = (&mut labels, line_labels.as_ref().and_then(|labels| labels.get(index))) {
-                labels.push((*label).to_owned());
+                labels.push((label.0, label.1.to_owned()));
             }
         }
     }
@@ -122,16 +135,53 @@ pub fn sentences(text: &str) -> Vec<&str> {
     sentences_and_labels(text).0
 }
 
-/// The non-blank lines, and the labels of all of them where all of them carry one.
-fn sentences_and_labels(text: &str) -> (Vec<&str>, Option<Vec<&str>>) {
-    let all: Vec<&str> = lines::numbered(text).map(|(_, line)| line).collect();
-    let header = all.first().is_some_and(|line| lines::is_header(line));
-    match all.iter().skip(usize::from(header)).map(|line| lines::labelled(line)).collect::<Option<Vec<_>>>() {
+/// The non-blank lines, and the labels of all of them, with the numbers of their lines, where all of them carry one.
+fn sentences_and_labels(text: &str) -> (Vec<&str>, Option<Vec<(usize, &str)>>) {
+    let labelled = |(number, line)| lines::labelled(line).map(|(sentence, label)| (sentence, (number, label)));
+    match below_header(text).1.map(labelled).collect::<Option<Vec<_>>>() {
         Some(labelled) => {
             let (sentences, labels) = labelled.into_iter().unzip();
             (sentences, Some(labels))
         }
-        None => (all, None),
+        None => (lines::numbered(text).map(|(_, line)| line).collect(), None),
+    }
+}
+
+/// Whether the text has GLUE's header, and the non-blank lines below it with their numbers.
+fn below_header(text: &str) -> (bool, impl Iterator<Item = (usize, &str)>) {
+    let header = lines::numbered(text).next().is_some_and(|(_, line)| lines::is_header(line));
+    (header, lines::numbered(text).skip(usize::from(header)))
+}
+
+/// Numbers below this may be classes of a model that does not say how many it has.
+const CLASSES: usize = 10;
+
+/// Refuses a text of which only some lines have a label, where those are labels beyond doubt: its header says so, or at least half of its
+/// lines end in a tab and a class, by number or by name. Plain text may have tabs, and numbers behind them.
+fn check_unlabelled(text: &str, names: &[String]) -> Result<()> {
+    let is_class = |label: &str| {
+        let numbered = label.parse::<usize>().is_ok_and(|index| index < names.len().max(CLASSES));
+        numbered || names.iter().any(|name| name.eq_ignore_ascii_case(label))
+    };
+    let (header, lines) = below_header(text);
+    let (mut count, mut classes, mut labelled, mut bare) = (0, 0, None, None);
+    for (number, line) in lines {
+        count += 1;
+        match lines::labelled(line) {
+            Some((_, label)) if header || is_class(label) => {
+                classes += 1;
+                labelled.get_or_insert(number);
+            }
+            Some(_) => {}
+            None => drop(bare.get_or_insert(number)),
+        }
+    }
+    match (labelled, bare) {
+        (Some(labelled), Some(bare)) if header || 2 * classes >= count => Err(Error::input(format!(
+            "Only some lines of the calibration text have a label: line {bare} has no label, line {labelled} has one; put a tab and a label behind \
+             every sentence, or behind none."
+        ))),
+        _ => Ok(()),
     }
 }
 
@@ -141,11 +191,15 @@ mod tests {
     use crate::text::tokenizer::demo;
 
     fn drawn(text: &str, options: &CalibrationOptions) -> Calibration {
-        calibration_lines(text, &demo(), options, 512).unwrap()
+        calibration_lines(text, &demo(), options, 512, &names()).unwrap()
     }
 
     fn message(text: &str, options: &CalibrationOptions) -> String {
-        calibration_lines(text, &demo(), options, 512).unwrap_err().to_string()
+        calibration_lines(text, &demo(), options, 512, &names()).unwrap_err().to_string()
+    }
+
+    fn names() -> Vec<String> {
+        vec!["negative".into(), "positive".into()]
     }
 
     #[test]
@@ -166,8 +220,25 @@ mod tests {
         let options = CalibrationOptions::default();
         let plain = drawn("a good film\na bad film", &options).sequences;
         assert_eq!(drawn("\u{feff}sentence\tlabel\r\na good film\t1\r\na bad film\tnegative\r\n", &options).sequences, plain);
-        let mixed = drawn("a good film\t1\na bad film", &options);
-        assert!(mixed.sequences.contains(&demo().encode("a good film 1", true).unwrap()));
+    }
+
+    #[test]
+    fn labels_on_some_lines_only_are_refused() {
+        let options = CalibrationOptions::default();
+        for (text, labelled, bare) in [
+            ("a good film\t1\na bad film", 1, 2),
+            ("\na bad film\n\na good film\tPositive\nfine\t 0", 4, 2),
+            ("sentence\tlabel\na good film\tx\nbad\ndull\nfun", 2, 3),
+        ] {
+            let message = message(text, &options);
+            assert!(message.contains(&format!("line {bare} has no label, line {labelled} has one;")) && message.ends_with('.'), "{message}");
+        }
+        // Text with tabs in it stays what it is.
+        for text in ["a good\tfilm\na bad film", "chapter two\t17\na bad film", "a good film\t1\na bad film\na dull film", "a\tb c\na\t1\nfun\tfilm"] {
+            let expected: Vec<_> = text.lines().map(|line| demo().encode(line, true).unwrap()).collect();
+            let found = drawn(text, &options);
+            assert!(found.labels.is_none() && expected.iter().all(|line| found.sequences.contains(line)), "{text:?}");
+        }
     }
 
     #[test]
@@ -177,11 +248,11 @@ mod tests {
         let calibration = drawn(&text, &CalibrationOptions { seed: 3, ..Default::default() });
         let labels = calibration.labels.unwrap();
         assert_eq!((labels.len(), calibration.sequences.len()), (4, 4));
-        assert_ne!(labels, ["0", "2", "3", "4"], "the draw keeps the order, so that the test shows nothing");
-        for (label, sequence) in labels.iter().zip(&calibration.sequences) {
-            assert_eq!(*sequence, demo().encode(words[label.parse::<usize>().unwrap()], true).unwrap());
+        assert!(!labels.is_sorted(), "the draw keeps the order, so that the test shows nothing");
+        for ((line, label), sequence) in labels.iter().zip(&calibration.sequences) {
+            let word = label.parse::<usize>().unwrap();
+            assert_eq!((*line, sequence), (word + 1, &demo().encode(words[word], true).unwrap()));
         }
-        assert_eq!(drawn("a good film\t1\na bad film", &CalibrationOptions::default()).labels, None);
     }
 
     #[test]

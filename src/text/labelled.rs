@@ -52,12 +52,14 @@ impl LabelledSet {
     }
 }
 
-/// The class of each label, by index or name (see [`LabelledSet::parse`]).
+/// The class of each label, given with its line, by index or name (see [`LabelledSet::parse`]).
 ///
 /// # Errors
-/// A label is none of the model's; the message names it.
-pub fn classes(labels: &[String], names: &[String]) -> Result<Vec<usize>> {
-    let of = |label: &String| class(label, names).map_err(|what| Error::input(format!("A line of the calibration text {what}.")));
+/// A label is none of the model's; the message gives it, and its line.
+pub fn classes(labels: &[(usize, String)], names: &[String]) -> Result<Vec<usize>> {
+    let of = |(number, label): &(usize, String)| {
+        class(label, names).map_err(|what| Error::input(format!("Line {number} of the calibration text {what}.")))
+    };
     labels.iter().map(of).collect()
 }
 
@@ -68,15 +70,17 @@ fn class(label: &str, names: &[String]) -> std::result::Result<usize, String> {
             return Ok(index);
         }
         return Err(format!(
-            "has the label {index}, but the model's classes are 0 to {}; give the data of this model's task",
+            "has the label \"{label}\", but the model's classes are 0 to {}; give the data of this model's task",
             names.len() - 1
         ));
     }
     let exact = names.iter().position(|name| name == label);
     let found = exact.or_else(|| names.iter().position(|name| name.eq_ignore_ascii_case(label)));
     found.ok_or_else(|| match names {
-        [] => format!("has the label {label}, and the model gives its classes no names; use whole numbers from 0"),
-        _ => format!("has the label {label}, which is none of the model's ({}); use those names or whole numbers from 0", names.join(", ")),
+        [] => format!("has the label \"{label}\", and the model gives its classes no names; use whole numbers from 0"),
+        _ => {
+            format!("has the label \"{label}\", which is none of the model's ({}); use those names or whole numbers from 0", names.join(", "))
+        }
     })
 }
 
@@ -112,8 +116,9 @@ mod tests {
 
     #[test]
     fn labels_of_a_calibration_text_are_understood() {
-        assert_eq!(classes(&["1".into(), "Negative".into()], &names()).unwrap(), [1, 0]);
-        assert!(classes(&["2".into()], &names()).unwrap_err().to_string().contains("has the label 2"));
+        assert_eq!(classes(&[(1, "1".into()), (2, "Negative".into())], &names()).unwrap(), [1, 0]);
+        let message = classes(&[(1, "1".into()), (7, "2".into())], &names()).unwrap_err().to_string();
+        assert!(message.starts_with("Line 7 of the calibration text has the label \"2\", but"), "{message}");
     }
 
     #[test]
@@ -124,9 +129,9 @@ mod tests {
     #[test]
     fn errors_name_the_line() {
         assert!(message("a\t1\n\nno label here").starts_with("Line 3 of the labelled data is not"));
-        assert!(message("a\t2").contains("Line 1 of the labelled data has the label 2, but the model's classes are 0 to 1"));
-        assert!(message("a\t0.5").contains("has the label 0.5, which is none of the model's (negative, positive)"));
-        assert!(message("a\t-1").contains("label -1"));
+        assert!(message("a\t2").contains("Line 1 of the labelled data has the label \"2\", but the model's classes are 0 to 1"));
+        assert!(message("a\t0.5").contains("has the label \"0.5\", which is none of the model's (negative, positive)"));
+        assert!(message("a\t-1").contains("label \"-1\""));
         assert!(message("\n \n").contains("no `sentence<TAB>label` line"));
         assert!(LabelledSet::parse("a\tx", &[], None).unwrap_err().to_string().contains("gives its classes no names"));
         assert!(LabelledSet::parse("a\t1", &[], Some(0)).is_err());
