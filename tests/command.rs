@@ -424,6 +424,39 @@ fn the_residual_stream_gets_narrower_and_its_readers_are_repaired() {
     }
 }
 
+#[test]
+fn without_affine_no_bias_changes() {
+    let bench = Bench::new();
+    let tensor = |path: &str, name: &str| {
+        let bytes = std::fs::read(path).expect("read");
+        let file = safetensors::SafeTensors::deserialize(&bytes).expect("read");
+        file.tensor(name).expect("the tensor").data().to_vec()
+    };
+    let dense = tensor(&format!("{MODEL}/model.safetensors"), "classifier.bias");
+    for (affine, same) in [(true, false), (false, true)] {
+        let method = format!(r#"{{"kind": "structured", "units": ["hidden"], "ratio": 0.25, "affine": {affine}}}"#);
+        let done = bench.prune(MODEL, &method, r#"{"kind": "sliced"}"#);
+        assert!(done.status.success(), "{}", text(&done.stderr));
+        assert_eq!(tensor(&bench.path("out/model.safetensors"), "classifier.bias") == dense, same, "affine {affine}");
+        std::fs::remove_dir_all(bench.path("out")).expect("removed");
+    }
+}
+
+#[test]
+fn a_text_too_short_to_check_repairs_is_said() {
+    let bench = Bench::new();
+    let notes = |sequences: usize| {
+        let lines: String = (0..sequences).map(|line| format!("a good film of {line} hours\n")).collect();
+        std::fs::write(bench.path("train.tsv"), lines).expect("written");
+        let done = bench.prune(MODEL, r#"{"kind": "structured", "units": ["neurons"], "ratio": 0.3}"#, STOCK);
+        assert!(done.status.success(), "{}", text(&done.stderr));
+        let report = std::fs::read_to_string(bench.path("out/report.json")).expect("read");
+        std::fs::remove_dir_all(bench.path("out")).expect("removed");
+        report.contains("was not checked: the calibration text has 3 sequences")
+    };
+    assert_eq!([3, 4].map(notes), [true, false]);
+}
+
 /// The beginning of a stories model's calibration text.
 fn calibration_of(model: &str, characters: usize) -> String {
     std::fs::read_to_string(format!("{model}/calibration.txt")).expect("read").chars().take(characters).collect()

@@ -19,13 +19,17 @@ pub struct Calibration {
     pub labels: Option<Vec<usize>>,
 }
 
-/// One sequence in eight checks the repairs.
+/// One sequence in eight checks the repairs, and at least one from [`Calibration::CHECKED`] on.
 const HELD_OUT: usize = 8;
 
 impl Calibration {
+    /// Fewest sequences of which one can be spared to check repairs.
+    pub const CHECKED: usize = 4;
+
     /// Splits and packs the sequences; `tokens` a batch.
     pub fn new(sequences: &[Vec<u32>], tokens: usize) -> Self {
-        let fitted = sequences.len() - sequences.len() / HELD_OUT;
+        let count = sequences.len();
+        let fitted = count - if count < Self::CHECKED { 0 } else { (count / HELD_OUT).max(1) };
         let mut packed = batches(&sequences[..fitted], tokens);
         let count = packed.len();
         packed.extend(batches(&sequences[fitted..], tokens));
@@ -105,4 +109,19 @@ pub async fn dense_pass(
     }
     run.report(Phase::Calibrate, None, depth, 1.0);
     Ok(statistics)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn some_sequences_check_the_repairs() {
+        let held_out = |count: usize| {
+            let calibration = Calibration::new(&vec![vec![1, 2]; count], 2);
+            assert_eq!(calibration.batches.len(), count);
+            count - calibration.fitted
+        };
+        assert_eq!([0, 1, 3, 4, 7, 8, 15, 16, 25].map(held_out), [0, 0, 0, 1, 1, 1, 1, 2, 3]);
+    }
 }

@@ -4,7 +4,7 @@ use super::evaluation::Measure;
 use super::model::Model;
 use crate::allocate::{Budget, CloseCall, LatencyTable, LayerPlan, Plan, Probe};
 use crate::base::heap_bytes;
-use crate::calibrate::Tiers;
+use crate::calibrate::{Calibration, Tiers};
 use crate::device::{Device, DeviceInfo};
 use crate::evaluate::Size;
 use crate::export::Card;
@@ -315,6 +315,7 @@ impl Report {
         let channels = plan.kept_hidden(&model.architecture).map(<[u32]>::len);
         let hidden = channels.map(|kept| HiddenOutcome { kept, of: model.architecture.hidden });
         let mut notes = notes(recipe, &layers, &head, &ratio);
+        notes.extend(unchecked(calibration.as_ref(), repairs(&layers, &head)));
         if info.software {
             notes.push("The GPU adapter is a program on the CPU; the CPU device is faster here.".to_owned());
         }
@@ -343,6 +344,24 @@ impl Report {
             memory: MemoryUse { device: device.ledger().peak(), budget: device.budget(), kept, heap: heap_bytes() },
         }
     }
+}
+
+/// Every repair that was done.
+fn repairs<'a>(layers: &'a [LayerOutcome], head: &'a [HeadOutcome]) -> impl Iterator<Item = &'a Outcome> {
+    let of_layers = layers.iter().flat_map(|layer| [&layer.heads, &layer.neurons]).flat_map(|unit| unit.producers.iter().chain(&unit.outcome));
+    of_layers.chain(head.iter().map(|done| &done.outcome))
+}
+
+/// A note where repairs were fitted on all of a text that is too short to spare any of it.
+fn unchecked<'a>(used: Option<&CalibrationUsed>, mut repairs: impl Iterator<Item = &'a Outcome>) -> Option<String> {
+    let sequences = used?.sequences;
+    let some = sequences < Calibration::CHECKED && repairs.any(|outcome| outcome.repair != "none");
+    some.then(|| {
+        format!(
+            "The repair was not checked: the calibration text has {sequences} sequences, and of fewer than {} none is held out.",
+            Calibration::CHECKED
+        )
+    })
 }
 
 fn notes(recipe: &Recipe, layers: &[LayerOutcome], head: &[HeadOutcome], ratio: &Ratios) -> Vec<String> {
