@@ -135,8 +135,11 @@ pub fn sentences(text: &str) -> Vec<&str> {
     sentences_and_labels(text).0
 }
 
-/// The non-blank lines, and the labels of all of them, with the numbers of their lines, where all of them carry one.
-fn sentences_and_labels(text: &str) -> (Vec<&str>, Option<Vec<(usize, &str)>>) {
+/// Labels with the numbers of their lines.
+type Labels<'a> = Vec<(usize, &'a str)>;
+
+/// The non-blank lines, and the labels of all of them where all of them carry one.
+fn sentences_and_labels(text: &str) -> (Vec<&str>, Option<Labels<'_>>) {
     let labelled = |(number, line)| lines::labelled(line).map(|(sentence, label)| (sentence, (number, label)));
     match below_header(text).1.map(labelled).collect::<Option<Vec<_>>>() {
         Some(labelled) => {
