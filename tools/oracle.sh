@@ -92,6 +92,8 @@ device_checks() {
     "$python" $oracle/outputs.py "$coppice" "$out/$device/outputs" --device "$device" || true
   check "$device: zeros among the weights are those of the formulas, and the rest is updated as they say" \
     "$python" $oracle/sparse.py "$coppice" "$out/$device/sparse" --device "$device" || true
+  check "$device: ranks are those of one price, and products those of the formulas" \
+    "$python" $oracle/low_rank.py "$coppice" "$out/$device/low_rank" --device "$device" || true
   check "$device: greedy text of stock Transformers" "$python" $oracle/check_generation.py "$coppice" "$out/$device/generation" --device "$device" || true
 }
 
@@ -120,7 +122,7 @@ browser_checks() {
 
 rm -rf "$out"
 mkdir -p "$out"
-for script in check_logits check_export check_decoder check_generation liar gradients optin scores sparse; do
+for script in check_logits check_export check_decoder check_generation liar gradients optin scores sparse low_rank; do
   check "$script finds what it must" "$python" "$oracle/$script.py" --self-test || true
 done
 check "golden tokens are those of Transformers" "$python" $oracle/make_tokenizers.py --check || true

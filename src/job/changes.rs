@@ -2,7 +2,7 @@
 
 use super::Model;
 use super::report::{HeadOutcome, LayerOutcome, LinearOutcome, UnitScores};
-use crate::allocate::{CloseCall, LatencyTable, Plan, Probe};
+use crate::allocate::{CloseCall, GroupProbe, LatencyTable, Plan, Probe};
 use crate::checkpoint::OutputTensor;
 
 /// What a method makes of a model.
@@ -35,6 +35,7 @@ pub(super) struct Found {
     pub(super) latency: Option<LatencyTable>,
     pub(super) time: Option<f64>,
     pub(super) probes: Option<Vec<Probe>>,
+    pub(super) rank_probes: Option<Vec<GroupProbe>>,
 }
 
 impl Changes {

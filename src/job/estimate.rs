@@ -146,6 +146,13 @@ impl Task<'_> {
             // Pruned consumers, or a block at all the widths that are timed, beside the layer.
             working = working.max(if self.probes { 4.0 * weights + 2.0 * activations } else { 0.0 });
             grams += if self.needs.gram { sums } else { 0 };
+            if self.needs.reader_grams {
+                // What the residual stream's readers read; and directions of the spectra, at most half of each weight.
+                let weights: u64 = layer.linears().iter().map(|linear| (linear.inputs * linear.outputs) as u64).sum();
+                grams += 2 * square(hidden) + 2 * weights;
+                let largest = layer.linears().iter().map(|linear| linear.inputs.max(linear.outputs) as u64).max().unwrap_or(0);
+                working = working.max(f64::from(8u32) * square(largest as usize) as f64);
+            }
         }
         if self.needs.gradients && architecture.causal {
             // A tile of the vocabulary with the logits of a chunk of rows and their gradient; states of a group of batches.

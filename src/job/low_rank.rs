@@ -2,12 +2,11 @@
 
 mod spectra;
 
-use super::Session;
 use super::changes::Changes;
 use super::report::LinearOutcome;
-use crate::allocate::{Probing, RankRequest, Ranks, kept_parameters, probe_ranks, rank_allocation};
+use super::{Session, no_calibration};
+use crate::allocate::{GroupProbe, Probing, RankRequest, Ranks, kept_parameters, probe_ranks, rank_allocation};
 use crate::base::{Error, Instant, Phase, Result, Run};
-use crate::calibrate::Calibration;
 use crate::device::Device;
 use crate::export::{OutputKind, OutputOptions, export_block, export_factored, output_dtype};
 use crate::forward::each_layer;
@@ -22,7 +21,7 @@ impl Session {
         let architecture = &self.model.architecture;
         let spectra = self.spectra(device, run, factorisation(&method.factorisation)?).await?;
         let kept = kept_share(architecture, method.ratio)?;
-        let ranks = self.ranks(device, run, method, &spectra, kept).await?;
+        let (ranks, probes) = self.ranks(device, run, method, &spectra, kept).await?;
         let score = clock.elapsed().as_secs_f64();
 
         let clock = Instant::now();
@@ -57,44 +56,51 @@ impl Session {
         })
         .await?;
         changes.kept_parameters = Some(changes.linears.iter().map(|linear| linear.kept).sum::<u64>() + biases as u64);
+        changes.found.rank_probes = probes;
         changes.spent = (score, clock.elapsed().as_secs_f64());
         Ok(changes)
     }
 
-    /// The rank of every linear layer, by layer and place.
-    async fn ranks(&self, device: &Device, run: &Run, method: &LowRank, spectra: &[LayerSpectra], kept: f64) -> Result<Ranks> {
+    /// The rank of every linear layer, by layer and place; and what was measured for it.
+    async fn ranks(
+        &self,
+        device: &Device,
+        run: &Run,
+        method: &LowRank,
+        spectra: &[LayerSpectra],
+        kept: f64,
+    ) -> Result<(Ranks, Option<Vec<GroupProbe>>)> {
         let allocation = rank_allocation(&method.allocation)?;
         let all: Vec<Spectrum> = spectra.iter().flat_map(|layer| layer.linears.iter().cloned()).collect();
-        let mut weights = vec![1.0; all.len()];
-        let request = RankRequest { spectra: &all, weights: &weights, kept };
-        if allocation.weighs() {
-            let mut even = rank_allocation("uniform")?.ranks(&request).into_iter();
-            let ranks: Vec<Vec<usize>> = spectra
-                .iter()
-                .map(|layer| layer.linears.iter().map(|spectrum| even.next().flatten().unwrap_or(spectrum.values.len())).collect())
-                .collect();
-            let empty = Calibration::new(&[], 1);
-            let probing = Probing {
-                device,
-                run,
-                store: &self.store,
-                checkpoint: &self.model.checkpoint,
-                architecture: &self.model.architecture,
-                calibration: self.calibration.as_ref().map_or(&empty, |(calibration, _)| calibration),
-            };
-            let probes = probe_ranks(&probing, spectra, &ranks).await?;
-            weights.clear();
-            for (index, (layer, spectra)) in self.model.architecture.layers.iter().zip(spectra).enumerate() {
-                for (place, spectrum) in spectra.linears.iter().enumerate() {
-                    let probe = probes.iter().find(|probe| (probe.layer, probe.input) == (index, group(layer, place)));
-                    let probe = probe.ok_or_else(|| Error::internal("a layer that was not probed"))?;
-                    let relative = if probe.error > 0.0 { probe.distance / probe.error } else { 0.0 };
-                    weights.push(if spectrum.total > 0.0 { relative / spectrum.total } else { 0.0 });
-                }
-            }
+        let alike = vec![1.0; all.len()];
+        let request = RankRequest { spectra: &all, weights: &alike, kept, floor: method.floor };
+        if !allocation.weighs() {
+            return Ok((allocation.ranks(&request), None));
         }
-        Ok(allocation.ranks(&RankRequest { spectra: &all, weights: &weights, kept }))
+        let mut even = rank_allocation("uniform")?.ranks(&request).into_iter();
+        let mut rank = |spectrum: &Spectrum| even.next().flatten().unwrap_or(spectrum.values.len());
+        let ranks: Vec<Vec<usize>> = spectra.iter().map(|layer| layer.linears.iter().map(&mut rank).collect()).collect();
+        let (calibration, _) = self.calibration.as_ref().ok_or_else(no_calibration)?;
+        let (model, store) = (&self.model, &self.store);
+        let probing = Probing { device, run, store, checkpoint: &model.checkpoint, architecture: &model.architecture, calibration };
+        let probes = probe_ranks(&probing, spectra, &ranks).await?;
+        let weights = weights(&model.architecture, spectra, &probes)?;
+        Ok((allocation.ranks(&RankRequest { weights: &weights, ..request }), Some(probes)))
     }
+}
+
+/// What a unit of error energy of each linear layer costs: the probes of its group, shared out by relative errors.
+fn weights(architecture: &Architecture, spectra: &[LayerSpectra], probes: &[GroupProbe]) -> Result<Vec<f64>> {
+    let mut weights = Vec::new();
+    for (index, (layer, spectra)) in architecture.layers.iter().zip(spectra).enumerate() {
+        for (place, spectrum) in spectra.linears.iter().enumerate() {
+            let probe = probes.iter().find(|probe| (probe.layer, probe.input) == (index, group(layer, place)));
+            let probe = probe.ok_or_else(|| Error::internal("a layer that was not probed"))?;
+            let relative = if probe.error > 0.0 { probe.distance / probe.error } else { 0.0 };
+            weights.push(if spectrum.total > 0.0 { relative / spectrum.total } else { 0.0 });
+        }
+    }
+    Ok(weights)
 }
 
 /// The share of the weights' parameters that a ratio leaves: biases count, and stay.

@@ -2,7 +2,7 @@
 
 use super::evaluation::Measure;
 use super::model::Model;
-use crate::allocate::{Budget, CloseCall, LatencyTable, LayerPlan, Plan, Probe};
+use crate::allocate::{Budget, CloseCall, GroupProbe, LatencyTable, LayerPlan, Plan, Probe};
 use crate::base::heap_bytes;
 use crate::calibrate::{Calibration, Tiers};
 use crate::device::{Device, DeviceInfo};
@@ -62,6 +62,10 @@ pub struct Report {
     /// What pruning one sublayer alone does, where the allocation probed it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub probes: Option<Vec<Probe>>,
+    /// What lowering the linear layers with one input alone does, where the allocation of ranks probed it. With it the ranks can be
+    /// reproduced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rank_probes: Option<Vec<GroupProbe>>,
     /// What was done to each linear layer of the blocks, where single weights or ranks went.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub linears: Vec<LinearOutcome>,
@@ -267,6 +271,7 @@ pub(super) struct Findings {
     /// Share of the blocks' time that is removed.
     pub(super) time: Option<f64>,
     pub(super) probes: Option<Vec<Probe>>,
+    pub(super) rank_probes: Option<Vec<GroupProbe>>,
     pub(super) kept: Tiers,
     pub(super) quality_before: Option<Measure>,
     pub(super) quality_after: Option<Measure>,
@@ -286,6 +291,7 @@ impl Report {
             latency,
             time,
             probes,
+            rank_probes,
             kept,
             quality_before,
             quality_after,
@@ -339,6 +345,7 @@ impl Report {
             scores,
             latency,
             probes,
+            rank_probes,
             notes,
             seconds,
             memory: MemoryUse { device: device.ledger().peak(), budget: device.budget(), kept, heap: heap_bytes() },
@@ -348,7 +355,8 @@ impl Report {
 
 /// Every repair that was done.
 fn repairs<'a>(layers: &'a [LayerOutcome], head: &'a [HeadOutcome]) -> impl Iterator<Item = &'a Outcome> {
-    let of_layers = layers.iter().flat_map(|layer| [&layer.heads, &layer.neurons]).flat_map(|unit| unit.producers.iter().chain(&unit.outcome));
+    let of_layers =
+        layers.iter().flat_map(|layer| [&layer.heads, &layer.neurons]).flat_map(|unit| unit.producers.iter().chain(&unit.outcome));
     of_layers.chain(head.iter().map(|done| &done.outcome))
 }
 

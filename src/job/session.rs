@@ -284,6 +284,7 @@ impl Session {
             latency: found.latency,
             time: found.time,
             probes: found.probes,
+            rank_probes: found.rank_probes,
             kept: self.store.peaks(),
             quality_before: self.before.as_deref().map(Measured::quality),
             quality_after: after,
@@ -340,7 +341,7 @@ impl Session {
             None => pass.plain(scratch).await?,
         };
         let spent = (score, clock.elapsed().as_secs_f64());
-        let found = Found { close_calls, scores, latency, time, probes };
+        let found = Found { close_calls, scores, latency, time, probes, rank_probes: None };
         Ok(Changes { plan, changed, layers, head, spent, earlier, found, linears: Vec::new(), kept_parameters: None })
     }
 

@@ -15,11 +15,14 @@ pub struct LowRank {
     pub allocation: String,
     /// Share of the blocks' linear parameters to save; a layer of rank r costs r (inputs + outputs), and never more than dense.
     pub ratio: f64,
+    /// Share of the uniform rank that every layer keeps, where the allocation weighs: what it measures of layers lowered alone does not
+    /// add up where one is nearly gone.
+    pub floor: f64,
 }
 
 impl Default for LowRank {
     fn default() -> Self {
-        Self { factorisation: "whitened".to_owned(), allocation: "uniform".to_owned(), ratio: 0.3 }
+        Self { factorisation: "whitened".to_owned(), allocation: "uniform".to_owned(), ratio: 0.3, floor: 0.5 }
     }
 }
 
@@ -31,6 +34,9 @@ impl LowRank {
     pub(super) fn check(&self) -> Result<()> {
         if !(0.0..1.0).contains(&self.ratio) {
             return Err(Error::recipe(format!("method.ratio is {}; it must be at least 0 and below 1.", self.ratio)));
+        }
+        if !(0.0..=1.0).contains(&self.floor) {
+            return Err(Error::recipe(format!("method.floor is {}; it must be between 0 and 1.", self.floor)));
         }
         factorisation(&self.factorisation)?;
         rank_allocation(&self.allocation)?;

@@ -234,10 +234,18 @@ mod tests {
             ("sentence\tlabel\na good film\tx\nbad\ndull\nfun", 2, 3),
         ] {
             let message = message(text, &options);
-            assert!(message.contains(&format!("line {bare} has no label, line {labelled} has one;")) && message.ends_with('.'), "{message}");
+            assert!(
+                message.contains(&format!("line {bare} has no label, line {labelled} has one;")) && message.ends_with('.'),
+                "{message}"
+            );
         }
         // Text with tabs in it stays what it is.
-        for text in ["a good\tfilm\na bad film", "chapter two\t17\na bad film", "a good film\t1\na bad film\na dull film", "a\tb c\na\t1\nfun\tfilm"] {
+        for text in [
+            "a good\tfilm\na bad film",
+            "chapter two\t17\na bad film",
+            "a good film\t1\na bad film\na dull film",
+            "a\tb c\na\t1\nfun\tfilm",
+        ] {
             let expected: Vec<_> = text.lines().map(|line| demo().encode(line, true).unwrap()).collect();
             let found = drawn(text, &options);
             assert!(found.labels.is_none() && expected.iter().all(|line| found.sequences.contains(line)), "{text:?}");

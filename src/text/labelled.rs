@@ -79,7 +79,10 @@ fn class(label: &str, names: &[String]) -> std::result::Result<usize, String> {
     found.ok_or_else(|| match names {
         [] => format!("has the label \"{label}\", and the model gives its classes no names; use whole numbers from 0"),
         _ => {
-            format!("has the label \"{label}\", which is none of the model's ({}); use those names or whole numbers from 0", names.join(", "))
+            format!(
+                "has the label \"{label}\", which is none of the model's ({}); use those names or whole numbers from 0",
+                names.join(", ")
+            )
         }
     })
 }

@@ -21,6 +21,8 @@ pub struct RankRequest<'a> {
     pub weights: &'a [f64],
     /// Share of their weights' parameters that stays at most.
     pub kept: f64,
+    /// Share of the uniform rank that every layer keeps.
+    pub floor: f64,
 }
 
 impl RankRequest<'_> {
@@ -36,12 +38,9 @@ impl RankRequest<'_> {
 
     /// The least rank of a layer: costs do not add up where one is nearly gone.
     fn least(&self, spectrum: &Spectrum) -> usize {
-        (FLOOR * self.even(spectrum) as f64).ceil() as usize
+        (self.floor * self.even(spectrum) as f64).ceil() as usize
     }
 }
-
-/// Share of the uniform rank that every layer keeps.
-const FLOOR: f64 = 0.5;
 
 /// The rank of each layer; none where it stays dense.
 pub type Ranks = Vec<Option<usize>>;

@@ -29,7 +29,7 @@ fn every_allocation_meets_the_budget_and_none_wastes_it() {
         let spectra = spectra(seed);
         let weights: Vec<f64> = spectra.iter().map(|spectrum| 1.0 / spectrum.total).collect();
         for kept in [0.95, 0.8, 0.6, 0.4, 0.2] {
-            let request = RankRequest { spectra: &spectra, weights: &weights, kept };
+            let request = RankRequest { spectra: &spectra, weights: &weights, kept, floor: 0.5 };
             let all: usize = spectra.iter().map(Spectrum::dense).sum();
             for allocation in RANK_ALLOCATIONS {
                 let ranks = allocation.ranks(&request);
@@ -51,7 +51,7 @@ fn one_price_is_no_worse_than_the_same_share_and_thresholds_come_near_it() {
         let spectra = spectra(seed);
         let weights: Vec<f64> = spectra.iter().map(|spectrum| 1.0 / spectrum.total).collect();
         for kept in [0.8, 0.6, 0.4] {
-            let request = RankRequest { spectra: &spectra, weights: &weights, kept };
+            let request = RankRequest { spectra: &spectra, weights: &weights, kept, floor: 0.5 };
             let errors: Vec<f64> = RANK_ALLOCATIONS.iter().map(|allocation| error(&request, &allocation.ranks(&request))).collect();
             let [uniform, global, soft] = errors[..] else { panic!("three allocations") };
             assert!(global <= uniform * (1.0 + 1e-12), "{seed} {kept}: {global} against {uniform}");
@@ -72,7 +72,7 @@ fn two_layers_get_the_best_of_all_ranks() {
         };
         // Without a dense option within reach the error is convex, and steps of equal cost leave no gap.
         let spectra = vec![spectrum(20, 20), spectrum(20, 20)];
-        let request = RankRequest { spectra: &spectra, weights: &[1.0, 2.0], kept: 0.45 };
+        let request = RankRequest { spectra: &spectra, weights: &[1.0, 2.0], kept: 0.45, floor: 0.5 };
         let allocation = super::rank_allocation("global").unwrap();
         let found = error(&request, &allocation.ranks(&request));
         let mut best = f64::INFINITY;
