@@ -2,6 +2,8 @@
 
 mod budgets;
 mod linear;
+#[cfg(test)]
+mod tests;
 
 use super::changes::Changes;
 use super::repair::consumer_mut;

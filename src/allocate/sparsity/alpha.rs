@@ -1,7 +1,7 @@
 //! AlphaPruning (Lu et al., NeurIPS 2024): blocks whose weights have a spectrum with a heavier tail lose less.
 
 use super::{LayerBudget, LayerOptions};
-use crate::base::algebra::{Dense, Part, symmetric_eigenvalues};
+use crate::base::algebra::{Dense, Part, eigenvalues};
 use crate::base::{LocalFuture, Pace, Result};
 use crate::score::weights::WeightSite;
 
@@ -36,7 +36,7 @@ impl LayerBudget for Alpha {
                 let wide = if wide.rows > wide.cols { wide.transposed() } else { wide };
                 let mut gram = Dense::zeros(wide.rows, wide.rows);
                 gram.add_product(1.0, &wide, &wide, Part::All, pace).await?;
-                sum += tail(symmetric_eigenvalues(gram, pace).await?);
+                sum += tail(eigenvalues(gram, pace).await?);
             }
             Ok(sum / block.len().max(1) as f64)
         })

@@ -14,19 +14,42 @@ const STEPS: usize = 60;
 /// An entry is not finite, or the run was cancelled.
 pub async fn eigen(a: Dense, pace: &mut Pace<'_>) -> Result<(Vec<f64>, Dense)> {
     let n = a.rows;
-    if n != a.cols || a.values.iter().any(|value| !value.is_finite()) {
-        return Err(Error::internal("eigenvectors of what is not square or not finite"));
-    }
-    let (mut diagonal, mut beside, mut vectors) = tridiagonal(a, pace).await?;
-    iterate(&mut diagonal, &mut beside, &mut vectors, pace).await?;
+    let mut reduced = tridiagonal(a, pace).await?;
+    let mut vectors = reduced.turned(pace).await?;
+    let (diagonal, beside) = (&mut reduced.diagonal, &mut reduced.beside);
+    iterate(diagonal, beside, &mut vectors, pace).await?;
     let mut order: Vec<usize> = (0..n).collect();
     order.sort_by(|&i, &j| diagonal[j].total_cmp(&diagonal[i]));
     Ok((order.iter().map(|&i| diagonal[i]).collect(), vectors.select_rows(&order)))
 }
 
-/// The diagonal of T = Qᵀ A Q, what stands beside it (entry i between i and i + 1; the last is 0), and Qᵀ.
-async fn tridiagonal(mut a: Dense, pace: &mut Pace<'_>) -> Result<(Vec<f64>, Vec<f64>, Dense)> {
+/// Eigenvalues in falling order of a symmetric matrix: a sixth of the work, since nothing is turned along.
+///
+/// # Errors
+/// As [`eigen`].
+pub async fn eigenvalues(a: Dense, pace: &mut Pace<'_>) -> Result<Vec<f64>> {
+    let Tridiagonal { mut diagonal, mut beside, reflections, .. } = tridiagonal(a, pace).await?;
+    iterate(&mut diagonal, &mut beside, &mut Dense::zeros(reflections.rows, 0), pace).await?;
+    diagonal.sort_by(|a, b| b.total_cmp(a));
+    Ok(diagonal)
+}
+
+/// T = Qᵀ A Q, and what Q is made of.
+struct Tridiagonal {
+    diagonal: Vec<f64>,
+    /// What stands beside it: entry i between i and i + 1; the last is 0.
+    beside: Vec<f64>,
+    /// The vector of reflection k, in row k right of the diagonal.
+    reflections: Dense,
+    /// Two over the square of each of them; 0 where there is no reflection.
+    scales: Vec<f64>,
+}
+
+async fn tridiagonal(mut a: Dense, pace: &mut Pace<'_>) -> Result<Tridiagonal> {
     let n = a.rows;
+    if n != a.cols || a.values.iter().any(|value| !value.is_finite()) {
+        return Err(Error::internal("eigenvectors of what is not square or not finite"));
+    }
     let mut beside = vec![0.0; n];
     let mut scales = vec![0.0; n];
     for k in 0..n.saturating_sub(2) {
@@ -57,18 +80,26 @@ async fn tridiagonal(mut a: Dense, pace: &mut Pace<'_>) -> Result<(Vec<f64>, Vec
     if n > 1 {
         beside[n - 2] = a.at(n - 2, n - 1);
     }
-    let mut turned = Dense::zeros(n, n);
-    (0..n).for_each(|i| turned.row_mut(i)[i] = 1.0);
-    for k in (0..n.saturating_sub(2)).rev().filter(|&k| scales[k] != 0.0) {
-        pace.step().await?;
-        let v = &a.row(k)[k + 1..];
-        for i in k + 1..n {
-            let row = &mut turned.row_mut(i)[k + 1..];
-            let along = scales[k] * dot(row, v);
-            row.iter_mut().zip(v).for_each(|(entry, v)| *entry -= along * v);
+    Ok(Tridiagonal { diagonal, beside, reflections: a, scales })
+}
+
+impl Tridiagonal {
+    /// Qᵀ.
+    async fn turned(&self, pace: &mut Pace<'_>) -> Result<Dense> {
+        let n = self.diagonal.len();
+        let mut turned = Dense::zeros(n, n);
+        (0..n).for_each(|i| turned.row_mut(i)[i] = 1.0);
+        for k in (0..n.saturating_sub(2)).rev().filter(|&k| self.scales[k] != 0.0) {
+            pace.step().await?;
+            let v = &self.reflections.row(k)[k + 1..];
+            for i in k + 1..n {
+                let row = &mut turned.row_mut(i)[k + 1..];
+                let along = self.scales[k] * dot(row, v);
+                row.iter_mut().zip(v).for_each(|(entry, v)| *entry -= along * v);
+            }
         }
+        Ok(turned)
     }
-    Ok((diagonal, beside, turned))
 }
 
 /// Turns T into the diagonal matrix of its eigenvalues, and the rows of `vectors` along.

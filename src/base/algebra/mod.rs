@@ -4,13 +4,11 @@
 
 mod dense;
 mod eigen;
-mod eigenvalues;
 mod sweep;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use dense::dot;
 pub use dense::{Dense, Part};
-pub use eigen::eigen;
-pub use eigenvalues::symmetric_eigenvalues;
+pub use eigen::{eigen, eigenvalues};
 pub use sweep::{Sweep, spd_inverse};

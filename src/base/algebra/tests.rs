@@ -1,7 +1,7 @@
 //! Products, factors and sweeps against plain loops, over odd shapes. Tolerances: f64 rounding, times the condition number (below 10³)
 //! where something is inverted.
 
-use super::{Dense, Part, Sweep, eigen, spd_inverse};
+use super::{Dense, Part, Sweep, eigen, eigenvalues, spd_inverse};
 use crate::base::{CancelToken, Pace, Random};
 use pollster::block_on;
 use proptest::prelude::*;
@@ -200,6 +200,7 @@ fn eigenvectors_rebuild_a_symmetric_matrix() {
             }
         }
         let (values, vectors) = block_on(eigen(a.clone(), &mut Pace::new(&CancelToken::default()))).unwrap();
+        assert_eq!(block_on(eigenvalues(a.clone(), &mut Pace::new(&CancelToken::default()))).unwrap(), values);
         assert!(values.is_sorted_by(|a, b| a >= b));
         let mut scaled = vectors.transposed();
         (0..n).for_each(|i| scaled.row_mut(i).iter_mut().zip(&values).for_each(|(v, value)| *v *= value));
