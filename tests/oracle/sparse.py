@@ -24,8 +24,8 @@ import numpy as np
 import reference
 import torch
 
-# Seven windows, so that none is held out, and as many sampled tokens of each: then nothing depends on their order.
-LENGTH, WINDOWS, SAMPLES = 128, 7, 63
+# So few windows that none is held out, and as many sampled tokens of each: then nothing depends on their order.
+LENGTH, WINDOWS, SAMPLES = 320, 3, 63
 # Blocks that are judged, and the last; all are pruned, and pass on what they give.
 JUDGED = (0, 1)
 # Scores within this of the cut may fall on either side, relatively: sums over tokens are f32.
