@@ -25,7 +25,7 @@ import reference
 import torch
 
 # So few windows that none is held out, and as many sampled tokens of each: then nothing depends on their order.
-LENGTH, WINDOWS, SAMPLES = 320, 3, 63
+LENGTH, WINDOWS, SAMPLES = 160, 3, 63
 # Blocks that are judged, and the last; all are pruned, and pass on what they give.
 JUDGED = (0, 1)
 # Scores within this of the cut may fall on either side, relatively: sums over tokens are f32.
