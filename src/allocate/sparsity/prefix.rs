@@ -5,7 +5,7 @@ use crate::base::{Pace, Result};
 use crate::score::weights::RowScores;
 
 /// Numbers of zeros at which the sums are kept: at each up to this many inputs, else at evenly spread ones, with straight lines between.
-const POINTS: usize = 1024;
+const POINTS: usize = 256;
 
 /// Sums of each row at growing numbers of zeros.
 #[derive(Debug, Clone)]

@@ -127,3 +127,28 @@ fn shares_of_blocks_have_the_ratio_for_their_mean() {
     let alpha = block_shares(layer_budget("alpha", "allocation").unwrap(), &[1.0, 3.0, 2.0], &[1, 1, 1], 0.5, options);
     assert!(alpha.iter().zip([0.35, 0.65, 0.5]).all(|(a, b)| (a - b).abs() < 1e-9), "{alpha:?}");
 }
+
+#[test]
+fn between_points_of_a_curve_there_are_straight_lines() {
+    // Steps of three, and a last one of two.
+    let inputs = 767;
+    let weight = values(inputs, 1);
+    let tokens: Vec<f64> = values(inputs * 4, 2).into_iter().map(f64::from).collect();
+    let scores = magnitudes(&weight, inputs);
+    let curves = block_on(PrefixCurves::new(&weight, inputs, &scores, &tokens, &mut Pace::new(&CancelToken::default()))).unwrap();
+    let exact = |zeros: usize| {
+        let mask = pick(&scores, 1, inputs, &Target { rows: Some(vec![zeros]), ..target(zeros, "unstructured", Group::Row) });
+        let outputs = |weight: &[f32]| -> Vec<f64> {
+            (0..4).map(|token| (0..inputs).map(|i| f64::from(weight[i]) * tokens[i * 4 + token]).sum()).collect()
+        };
+        let (own, left) = (outputs(&weight), outputs(&mask.applied(&weight)));
+        (own.iter().zip(&left).map(|(a, b)| a * b).sum::<f64>(), left.iter().map(|b| b * b).sum::<f64>())
+    };
+    let near = |a: (f64, f64), b: (f64, f64)| (a.0 - b.0).abs() < 1e-9 && (a.1 - b.1).abs() < 1e-9;
+    for zeros in [0, 3, 300, 765, 767] {
+        assert!(near(curves.at(0, zeros), exact(zeros)), "{zeros}");
+    }
+    let mean = |share: f64, a: (f64, f64), b: (f64, f64)| (a.0 + share * (b.0 - a.0), a.1 + share * (b.1 - a.1));
+    assert!(near(curves.at(0, 301), mean(1.0 / 3.0, exact(300), exact(303))));
+    assert!(near(curves.at(0, 766), mean(0.5, exact(765), exact(767))));
+}
