@@ -26,6 +26,11 @@ const visible = (id) => page.getByTestId(id).isVisible();
 
 /** The engine reads the recipe to say what the run needs, and says nothing where it does not understand it. */
 async function accepted() {
+  // What was said of an earlier recipe does not count.
+  await page.getByTestId('estimate').evaluate((line) => {
+    line.textContent = '';
+    document.querySelector('#recipe-form').dispatchEvent(new Event('input'));
+  });
   await page.getByTestId('estimate').getByText('Will need about').waitFor({ timeout: 60_000 });
 }
 
