@@ -160,7 +160,9 @@ impl Cut<'_> {
 
     /// Share of what is left that is still to go; below 0 where too much is gone already.
     pub(super) fn rest_ratio(&self, left: &Architecture) -> f64 {
-        1.0 - (1.0 - self.ratio) * self.cost(self.architecture) / self.cost(left).max(1.0)
+        let (all, left) = (self.cost(self.architecture), self.cost(left));
+        // As it was asked for, digit by digit, where nothing is gone yet.
+        if left == all { self.ratio } else { 1.0 - (1.0 - self.ratio) * all / left.max(1.0) }
     }
 
     fn check_rest(&self, rest: &Rest) -> Result<()> {
@@ -171,6 +173,7 @@ impl Cut<'_> {
         let gone = self.architecture.layers.len() - rest.layers.len();
         self.allocation.check(&self.request(&rest.architecture, rest.ratio, &rest.units)).map_err(|error| match gone {
             0 => error,
+            1 => Error::recipe(format!("Once 1 layer is gone, of what is left: {error}")),
             _ => Error::recipe(format!("Once {gone} layers are gone, of what is left: {error}")),
         })
     }
@@ -224,7 +227,11 @@ mod tests {
         assert!(found.layers[1].is_removed() && found.layers[4].is_removed() && found.layers[0].neurons.len() == 24);
         assert!(cut(&[Structure::Layers], 0.5).check().unwrap_err().to_string().contains("0.400 and 0.600"));
         let message = cut(&[Structure::Layers, Structure::Heads], 0.33).check().unwrap_err().to_string();
-        assert!(message.contains("Once 1 layers are gone"), "{message}");
+        assert!(message.contains("Once 1 layer is gone"), "{message}");
+        // Nothing goes before the heads: the ratio is the one that was asked for.
+        let message = cut(&[Structure::Layers, Structure::Heads], 0.15).check().unwrap_err().to_string();
+        assert!(message.starts_with("A ratio of 0.15 cannot be reached by removing heads alone"), "{message}");
+        assert_eq!(cut(&[Structure::Heads], 0.3).rest_ratio(architecture), 0.3);
 
         // The rest of a budget of FLOPs, of which a layer has a fifth too; the layer that is gone competes no more.
         let uneven =

@@ -1,5 +1,6 @@
 //! Whole layers: those that change the residual stream least go first (ShortGPT; Men et al., 2024).
 
+use super::planning::{nearest_that_can, shown};
 use super::{CloseCall, STATISTIC_ERROR, TOLERANCE};
 use crate::base::{Error, Result};
 use crate::model::{Architecture, Structure};
@@ -39,10 +40,10 @@ pub(super) fn depth(architecture: &Architecture, influences: &[f64], ratio: f64,
         _ => below,
     };
     if alone && (shares[count] - ratio).abs() > TOLERANCE {
-        let nearest: Vec<String> = shares.iter().skip(below).take(2).map(|share| format!("{share:.3}")).collect();
         return Err(Error::recipe(format!(
-            "A ratio of {ratio} cannot be reached by removing layers alone; the nearest ratios that can are {}, or add neurons to method.units.",
-            nearest.join(" and ")
+            "A ratio of {} cannot be reached by removing layers alone; {}, or add neurons to method.units.",
+            shown(ratio),
+            nearest_that_can(shares.iter().skip(below).take(2).copied())
         )));
     }
     let close_calls = close_calls(&order, influences, count);
@@ -91,7 +92,7 @@ mod tests {
         let message = kept(0.3, true).unwrap_err().to_string();
         assert!(message.contains("0.200 and 0.400"), "{message}");
         let message = kept(0.9, true).unwrap_err().to_string();
-        assert!(message.contains("0.800,"), "{message}");
+        assert!(message.contains("the nearest ratio that can is 0.800,"), "{message}");
     }
 
     #[test]

@@ -88,6 +88,10 @@ pub trait Allocation: Sync {
     fn runs_model(&self) -> bool {
         false
     }
+    /// Whether it decides by what a compensated bias leaves.
+    fn by_bias(&self) -> bool {
+        false
+    }
     /// What calibration must keep for it.
     fn needs(&self) -> Needs {
         Needs::default()

@@ -77,13 +77,31 @@ impl Request<'_> {
 
     /// The sentence for a ratio that cannot be reached, with the nearest below and above that can.
     pub(super) fn unreachable(&self, nearest: [Option<f64>; 2]) -> Error {
-        let nearest: Vec<String> = nearest.into_iter().flatten().map(|ratio| format!("{ratio:.3}")).collect();
         let units: Vec<&str> = self.units.iter().map(|unit| unit.name()).collect();
-        Error::recipe(format!(
-            "A ratio of {} cannot be reached by removing {} alone; the nearest ratios that can are {}.",
-            self.ratio,
-            units.join(" and "),
-            nearest.join(" and ")
-        ))
+        // Where more can be removed than was asked for, it is the sizes of units that do not fit.
+        let floor = match nearest[1] {
+            None if self.floor > 0.0 => format!(" while method.floor keeps {} of them in every layer", shown(self.floor)),
+            _ => String::new(),
+        };
+        let nearest = nearest_that_can(nearest.into_iter().flatten());
+        Error::recipe(format!("A ratio of {} cannot be reached by removing {}{floor}; {nearest}.", shown(self.ratio), only(&units)))
     }
+}
+
+/// A ratio for people: three digits at most.
+pub(super) fn shown(ratio: f64) -> String {
+    let text = format!("{ratio:.3}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// Names of kinds; of a single one, that it is alone.
+pub(super) fn only(names: &[&str]) -> String {
+    names.join(" and ") + if names.len() == 1 { " alone" } else { "" }
+}
+
+/// The end of a sentence about a ratio that cannot be reached.
+pub(super) fn nearest_that_can(ratios: impl Iterator<Item = f64>) -> String {
+    let ratios: Vec<String> = ratios.map(|ratio| format!("{ratio:.3}")).collect();
+    let verb = if ratios.len() == 1 { "ratio that can is" } else { "ratios that can are" };
+    format!("the nearest {verb} {}", ratios.join(" and "))
 }

@@ -32,6 +32,10 @@ impl Allocation for Sensitivity {
         true
     }
 
+    fn by_bias(&self) -> bool {
+        true
+    }
+
     fn needs(&self) -> Needs {
         Needs { statistics: true, ..Needs::default() }
     }
@@ -48,8 +52,8 @@ impl Allocation for Sensitivity {
     }
 
     fn check(&self, request: &Request<'_>) -> Result<()> {
-        let request = &within_probes(request);
-        Split::new(request, &request.unscored(), &Costs::parameters(request.architecture)).nearest().check(request)
+        let within = &within_probes(request);
+        Split::new(within, &within.unscored(), &Costs::parameters(within.architecture)).nearest().check(request)
     }
 
     fn plan<'a>(&'a self, planning: &'a Planning<'a>) -> LocalFuture<'a, Result<Allocated>> {
@@ -67,7 +71,7 @@ impl Allocation for Sensitivity {
                 }
             }
             let split = Split::new(request, &all, &costs).nearest();
-            let mut allocated = split.allocated(request, split.by_threshold())?;
+            let mut allocated = split.allocated(&planning.request, split.by_threshold())?;
             allocated.probes = Some(probes);
             Ok(allocated)
         })

@@ -136,9 +136,18 @@ fn a_ratio_out_of_reach_is_refused_with_the_nearest() {
     for allocation in [BY_SCORES[0], BY_SCORES[1], &sensitivity::Sensitivity] {
         // A head of a layer is 268 of 5688 parameters, and 9 of 12 may go; a neuron is 33, and 69 of 72 may go.
         says(allocation, bench.request(&[Unit::Heads], 0.3), &["removing heads alone", "are 0.283 and 0.330."]);
-        says(allocation, bench.request(&[Unit::Heads], 0.6), &["are 0.424."]);
-        says(allocation, bench.request(&[Unit::Neurons], 0.5), &["removing neurons alone", "are 0.400."]);
-        says(allocation, Request { floor: 0.5, ..bench.request(BOTH, 0.6) }, &["heads and neurons", "are 0.492."]);
+        says(allocation, bench.request(&[Unit::Heads], 0.6), &["removing heads alone; the nearest ratio that can is 0.424."]);
+        says(allocation, bench.request(&[Unit::Neurons], 0.5), &["removing neurons alone", "ratio that can is 0.400."]);
+        says(
+            allocation,
+            Request { floor: 0.5, ..bench.request(BOTH, 0.6) },
+            &["heads and neurons while method.floor keeps 0.5 of", "is 0.492."],
+        );
+        says(
+            allocation,
+            Request { floor: 0.1, ..bench.request(&[Unit::Heads], 0.300_000_000_000_000_04) },
+            &["A ratio of 0.3 cannot", "heads alone;"],
+        );
     }
     says(&search::FLOPS, bench.request(BOTH, 0.95), &["nearest"]);
     // Before the text is read nothing can be said of FLOPs.

@@ -1,5 +1,6 @@
 //! How wide the residual stream stays: what is removed is shared out evenly between its channels and the units that may go too.
 
+use super::planning::{nearest_that_can, only, shown};
 use super::{Cut, TOLERANCE};
 use crate::base::{Error, Result};
 use crate::model::{Structure, Unit};
@@ -122,18 +123,13 @@ fn nearest(cut: &Cut<'_>, candidates: &[Width]) -> Error {
     let mut ratios: Vec<f64> = candidates.iter().map(|width| realised(cut, width)).collect();
     ratios.sort_by(f64::total_cmp);
     let above = ratios.partition_point(|&ratio| ratio <= cut.ratio);
-    let nearest: Vec<String> = [above.checked_sub(1), Some(above)]
-        .into_iter()
-        .flatten()
-        .filter_map(|at| ratios.get(at))
-        .map(|ratio| format!("{ratio:.3}"))
-        .collect();
+    let nearest = [above.checked_sub(1), Some(above)].into_iter().flatten().filter_map(|at| ratios.get(at).copied());
     let names: Vec<&str> = cut.structures.iter().map(|structure| structure.name()).collect();
     Error::recipe(format!(
-        "A ratio of {} cannot be reached by removing {} alone; the nearest ratios that can are {}, or add neurons to method.units.",
-        cut.ratio,
-        names.join(" and "),
-        nearest.join(" and ")
+        "A ratio of {} cannot be reached by removing {}; {}, or add neurons to method.units.",
+        shown(cut.ratio),
+        only(&names),
+        nearest_that_can(nearest)
     ))
 }
 

@@ -132,6 +132,10 @@ pub trait Criterion: Sync {
     fn options(&self) -> &'static [&'static str] {
         &[]
     }
+    /// Whether its scores depend on whether a bias can take up what removed inputs give on average.
+    fn by_bias(&self) -> bool {
+        false
+    }
     /// What it computes itself, beside the pass that collects what it needs, for this calibration text.
     fn effort(&self, _architecture: &Architecture, _options: &ScoreOptions, _text: Text) -> Effort {
         Effort::default()

@@ -27,6 +27,10 @@ impl Criterion for Obs {
         Needs { statistics: true, gram: true, ..Needs::default() }
     }
 
+    fn by_bias(&self) -> bool {
+        true
+    }
+
     fn effort(&self, architecture: &Architecture, _options: &ScoreOptions, _text: Text) -> Effort {
         shapes(architecture).fold(Effort::default(), |sum, [_, n, d]| Effort {
             host_flops: sum.host_flops + n * n * n,

@@ -38,6 +38,10 @@ impl Criterion for Osscar {
         &["swaps"]
     }
 
+    fn by_bias(&self) -> bool {
+        true
+    }
+
     fn effort(&self, architecture: &Architecture, options: &ScoreOptions, _text: Text) -> Effort {
         let swaps = options.swaps as f64;
         shapes(architecture).fold(Effort::default(), |sum, [_, n, d]| {
@@ -127,8 +131,12 @@ async fn curve_of_channels(mut sweep: Sweep, one_by_one: usize, pace: &mut Pace<
 async fn downdate(sweep: &mut Sweep, channels: &[usize], pace: &mut Pace<'_>) -> Result<()> {
     match sweep.pivot(channels, pace).await? {
         true => Ok(()),
-        false => Err(Error::internal("a removal of which the system is not positive definite")),
+        false => Err(indefinite()),
     }
+}
+
+fn indefinite() -> Error {
+    Error::internal("a removal of which the system is not positive definite")
 }
 
 /// What is removed since the inverse was last brought up to date.
@@ -180,6 +188,9 @@ impl Panel {
                 let factor = l[p];
                 column.iter_mut().zip(l).for_each(|(v, l)| *v -= factor * l);
                 row.iter_mut().zip(z).for_each(|(v, z)| *v -= factor * z);
+            }
+            if column[p].is_nan() || column[p] <= 0.0 {
+                return Err(indefinite());
             }
             let root = column[p].sqrt();
             column.iter_mut().for_each(|v| *v /= root);

@@ -248,6 +248,17 @@ fn every_criterion_scores_every_unit() {
     }
 }
 
+#[test]
+fn a_system_that_is_not_definite_is_said() {
+    let token = CancelToken::default();
+    for size in [1, 2] {
+        let inverse = Dense::new(4, 4, (0..16).map(|at| if at % 5 == 0 { [1.0, -1.0][at % 2] } else { 0.0 }).collect()).unwrap();
+        let sweep = Sweep::from_inverse(inverse, Dense::new(4, 1, vec![1.0; 4]).unwrap()).unwrap();
+        let curve = block_on(osscar::curve(sweep, size, usize::MAX, &mut Pace::new(&token)));
+        assert!(curve.unwrap_err().to_string().contains("not positive definite"), "units of {size}");
+    }
+}
+
 /// A sum that allocations can add up, whatever a unit costs.
 #[test]
 fn knowledge_is_of_the_predictions_and_of_the_outputs() {
