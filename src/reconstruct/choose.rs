@@ -86,11 +86,17 @@ pub async fn repair_site(
                 Some(error) => error,
                 None => held_out_error(device, repair, problems, truncated, with(ridge)).await?,
             };
-            if let (Some(with), Some(bar)) = (error, bar)
-                && (with.is_nan() || with > bar)
-            {
-                reason.get_or_insert_with(|| format!("{} raised the error on held-out tokens", repair.name()));
-                continue;
+            match (error, bar) {
+                (Some(with), Some(bar)) if with.is_nan() || with > bar => {
+                    reason.get_or_insert_with(|| format!("{} raised the error on held-out tokens", repair.name()));
+                    continue;
+                }
+                // What weaker repairs do there can be told.
+                (None, Some(_)) => {
+                    reason.get_or_insert_with(|| format!("what {} does to held-out tokens cannot be told", repair.name()));
+                    continue;
+                }
+                _ => {}
             }
             let found = repair.solve(device, all.get(device).await?, truncated, with(ridge)).await?;
             if found.smallest_pivot.is_some_and(|pivot| pivot <= 0.0) {

@@ -148,13 +148,21 @@ impl Problem {
         let spread = y_square - centre;
         let cross = self.centred_cross(device).await?;
         let explained = device.matmul(&self.centred_gram(device, 0.0).await?, Op::N, &fit.weight, Op::N).await?;
-        let quadratic = device.dot(&explained, &fit.weight).await? - 2.0 * device.dot(&cross, &fit.weight).await?;
+        let (explained, crossed) = (device.dot(&explained, &fit.weight).await?, 2.0 * device.dot(&cross, &fit.weight).await?);
+        let squared = spread + explained - crossed;
+        // No sum of squares is negative: beyond rounding, these are sums that do not belong together, and tell nothing.
+        if squared.is_nan() || squared < -ROUNDING * (y_square + explained.abs() + crossed.abs()) {
+            return Ok(None);
+        }
         let wanted = self.shift(device, &fit.weight).await?;
         let offset: f64 = wanted.iter().zip(&fit.shift).map(|(wanted, shift)| (wanted - shift).powi(2)).sum();
-        let error = (spread + quadratic).max(0.0) + self.count * offset;
+        let error = squared.max(0.0) + self.count * offset;
         Ok((spread > 0.0).then(|| error / spread))
     }
 }
+
+/// Of f32 sums over many tokens, relative to the largest of them, with much to spare.
+const ROUNDING: f64 = 1e-4;
 
 fn wide(values: &[f32]) -> Vec<f64> {
     values.iter().copied().map(f64::from).collect()

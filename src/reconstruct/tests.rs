@@ -4,7 +4,7 @@ use super::{Fit, Outcome, Problem, Problems, RepairOptions, Ridge, SiteOptions, 
 use crate::base::{CancelToken, Random};
 use crate::calibrate::Moments;
 use crate::device::cpu::Cpu;
-use crate::device::{Device, Tensor};
+use crate::device::{Device, Op, Tensor};
 use pollster::block_on;
 use proptest::prelude::*;
 
@@ -217,6 +217,29 @@ fn choose(fit: &Data, held_out: &Data, kept: &[u32], accept: bool) -> Outcome {
     let truncated = fit.truncated(kept);
     let options = SiteOptions { ridge: Ridge::Fixed(1e-6), unit_size: 1 };
     block_on(repair_site(&fit.device, repair("liar").unwrap(), problems, &truncated, options, async |_| Ok(accept))).unwrap().1
+}
+
+/// The weights that give the outputs leave nothing, up to rounding, and products that are twice too large are found out.
+#[test]
+fn sums_that_do_not_belong_together_tell_no_error() {
+    let data = data(200, 6, 3, 4);
+    let device = &data.device;
+    let x = block_on(device.upload(data.tokens, data.inputs, &data.x)).unwrap();
+    let y = block_on(device.matmul(&x, Op::N, &data.dense, Op::N)).unwrap();
+    let mut outputs = block_on(Moments::new(device, data.outputs, false)).unwrap();
+    block_on(outputs.add(device, &y)).unwrap();
+    let cross = block_on(device.zeros(data.inputs, data.outputs)).unwrap();
+    block_on(device.cross_gram(&x, &y, &cross)).unwrap();
+    let doubled = block_on(device.add(&cross, &cross, 1.0)).unwrap();
+    let fit = Fit { weight: data.dense.clone(), shift: vec![0.0; data.outputs], damping: 0.0, smallest_pivot: None };
+    for affine in [true, false] {
+        let error = |cross: &Tensor| {
+            let problem = block_on(Problem::aware(device, &data.moments, cross, &outputs, affine)).unwrap();
+            block_on(problem.error(device, &fit)).unwrap()
+        };
+        assert!(error(&cross).unwrap() < 1e-4);
+        assert_eq!(error(&doubled), None);
+    }
 }
 
 #[test]
