@@ -13,7 +13,7 @@ use crate::base::{Error, Result};
 use crate::calibrate::Needs;
 use crate::export::OutputOptions;
 use crate::model::{Structure, Unit};
-use crate::reconstruct::{Repair, Ridge, repair};
+use crate::reconstruct::{REPAIRS, Repair, Ridge, repair};
 use crate::score::{Criterion, ScoreOptions, criterion};
 use crate::text::CalibrationOptions;
 use serde::de::DeserializeOwned;
@@ -200,6 +200,8 @@ impl Method {
         let kind = fields.remove("kind");
         match kind.as_ref().and_then(Value::as_str) {
             Some("structured") => {
+                let names = [Structured::NAMES, AllocationOptions::NAMES, ScoreOptions::NAMES, RepairRecipe::NAMES];
+                known(&fields, "structured", &names)?;
                 let repair = taken(&mut fields, RepairRecipe::NAMES)?;
                 let options = taken(&mut fields, ScoreOptions::NAMES)?;
                 let sharing = taken(&mut fields, AllocationOptions::NAMES)?;
@@ -208,6 +210,7 @@ impl Method {
             Some("sparse") => Ok(Self::Sparse(read(Value::Object(fields), "method")?)),
             Some("low_rank") => Ok(Self::LowRank(read(Value::Object(fields), "method")?)),
             Some("plan") => {
+                known(&fields, "plan", &[&["plan"], RepairRecipe::NAMES])?;
                 let repair = taken(&mut fields, RepairRecipe::NAMES)?;
                 Ok(Self::Plan(Planned { repair, ..read(Value::Object(fields), "method")? }))
             }
@@ -231,17 +234,25 @@ impl Method {
                 repair.name()
             )));
         }
-        if repair_recipe.target != Target::default() && !repair_recipe.error_aware {
+        // Where the residual stream gets narrower, repairs go along the pruned model anyway.
+        if repair_recipe.target != Target::default() && !(repair_recipe.error_aware || self.may_narrow() && repair.needs().any()) {
             return Err(Error::recipe(
-                "method.target is for error-aware repairs; set method.error_aware to true, or leave the target out.",
+                "method.target is for repairs along the pruned model; set method.error_aware to true, or leave the target out.",
             ));
+        }
+        if repair_recipe.ridge != RepairRecipe::default().ridge && !repair.options().contains(&"ridge") {
+            return Err(without_effect("ridge", repair));
         }
         if repair.shifts_only() && !repair_recipe.affine {
             return Err(Error::recipe(
                 "method.affine is false, but the reconstruction bias is nothing but a bias; choose another, or leave affine out.",
             ));
         }
+        if !repair_recipe.affine && !repair.options().contains(&"affine") && !self.scores_by_bias()? {
+            return Err(without_effect("affine", repair));
+        }
         let Self::Structured(structured) = self else { return Ok(()) };
+        structured.check_used()?;
         structured.options.check(criterion(&structured.criterion)?)?;
         structured.sharing.check(allocation(&structured.allocation)?)?;
         if !(0.0..1.0).contains(&structured.ratio) {
@@ -269,6 +280,24 @@ impl Method {
         Ok(())
     }
 
+    /// Whether channels of the residual stream may go, as far as it can be told without a model.
+    fn may_narrow(&self) -> bool {
+        match self {
+            Self::Structured(structured) => structured.removes(Structure::Hidden),
+            // A path names what is not read yet.
+            Self::Plan(planned) => planned.plan.is_string() || planned.plan.get("hidden").is_some(),
+            Self::Sparse(_) | Self::LowRank(_) => false,
+        }
+    }
+
+    /// Whether it makes a difference to what is removed that a bias can take up means.
+    fn scores_by_bias(&self) -> Result<bool> {
+        let Self::Structured(structured) = self else { return Ok(false) };
+        let inside = !structured.inside().is_empty();
+        let by_scores = inside && (structured.criterion()?.by_bias() || structured.allocation()?.by_bias());
+        Ok(by_scores || structured.removes(Structure::Hidden))
+    }
+
     /// How the consumers of removed units are repaired, where whole units go.
     pub fn repair_recipe(&self) -> Option<&RepairRecipe> {
         match self {
@@ -290,6 +319,25 @@ impl Method {
 }
 
 impl Structured {
+    /// Fields that are not options of another room.
+    const NAMES: &[&str] = &["units", "criterion", "allocation", "ratio"];
+
+    /// Refuses what only heads and neurons would heed, where none may go.
+    fn check_used(&self) -> Result<()> {
+        if self.units.is_empty() || !self.inside().is_empty() {
+            return Ok(());
+        }
+        let other = self.allocation()?.name() != Self::default().allocation;
+        let floor = self.sharing != AllocationOptions::default();
+        let given = [("allocation", other), ("floor", floor)].into_iter().chain(self.options.given());
+        let Some((name, _)) = given.into_iter().find(|(_, given)| *given) else { return Ok(()) };
+        let units: Vec<&str> = self.units.iter().map(|structure| structure.name()).collect();
+        Err(Error::recipe(format!(
+            "method.{name} is for heads and neurons, but method.units lists {} alone; leave {name} out, or add units.",
+            units.join(" and ")
+        )))
+    }
+
     /// The units inside of layers that may be removed.
     pub fn inside(&self) -> Vec<Unit> {
         self.units.iter().filter_map(|structure| structure.unit()).collect()
@@ -353,6 +401,28 @@ fn read<T: DeserializeOwned>(value: Value, name: &str) -> Result<T> {
     })
 }
 
+/// Refuses a field that the kind of method does not have; the message lists those that it has.
+fn known(fields: &Map<String, Value>, kind: &str, names: &[&[&str]]) -> Result<()> {
+    let names = names.concat();
+    match fields.keys().find(|field| !names.contains(&field.as_str())) {
+        None => Ok(()),
+        Some(field) => Err(Error::recipe(format!(
+            "The recipe's method has an unknown field \"{field}\"; the fields of {kind} are kind, {}.",
+            names.join(", ")
+        ))),
+    }
+}
+
+/// The sentence for an option that a repair does not take.
+fn without_effect(option: &str, repair: &dyn Repair) -> Error {
+    let takers: Vec<&str> = REPAIRS.iter().filter(|one| one.options().contains(&option)).map(|one| one.name()).collect();
+    Error::recipe(format!(
+        "method.{option} works with the reconstructions {}; leave it out with \"{}\".",
+        takers.join(" and "),
+        repair.name()
+    ))
+}
+
 /// Some of a method's fields, taken out: serde cannot both flatten and refuse unknown fields.
 fn taken<T: DeserializeOwned>(fields: &mut Map<String, Value>, names: &[&str]) -> Result<T> {
     let taken = names.iter().filter_map(|&name| Some((name.to_owned(), fields.remove(name)?))).collect();
@@ -379,7 +449,14 @@ mod tests {
     #[test]
     fn errors_name_the_field() {
         let with = |method: &str| message(&format!(r#"{{"version": 1, "method": {{"kind": "structured", {method}}}}}"#));
-        assert!(with(r#""ratoi": 0.5"#).contains("ratoi"));
+        let message_of_typo = with(r#""ratoi": 0.5"#);
+        assert!(
+            ["\"ratoi\"", "ratio", "floor", "swaps", "error_aware"].iter().all(|name| message_of_typo.contains(name)),
+            "{message_of_typo}"
+        );
+        assert!(
+            message(r#"{"version": 1, "method": {"kind": "plan", "plan": "p", "rige": 1}}"#).contains("kind, plan, reconstruction, ridge")
+        );
         assert!(with(r#""ratio": "half""#).contains("method.ratio"));
         assert!(with(r#""ratio": 1.0"#).contains("method.ratio is 1"));
         assert!(with(r#""ratio": -0.1"#).contains("method.ratio"));
@@ -394,11 +471,53 @@ mod tests {
         assert!(with(r#""units": ["layers", "hidden"]"#).contains("the other"));
         assert!(with(r#""ridge": -1"#).contains("method.ridge"));
         assert!(with(r#""reconstruction": "bias", "error_aware": true"#).contains("error_aware"));
+        assert!(with(r#""ridge": 1e7"#).contains("at most 1000000"));
         assert!(message(r#"{"version": 2}"#).contains("version 2"));
         assert!(message(r#"{"version": 1}"#).contains("method"));
         assert!(message(r#"{"version": 1, "method": {"kind": "x"}}"#).contains("method.kind"));
         assert!(message(r#"{"version": 1, "method": {"kind": "plan", "plan": "p"}, "extra": 1}"#).contains("extra"));
         assert!(message(r#"{"version": 1, "calibration": {"sequence": 3}, "method": {"kind": "plan", "plan": "p"}}"#).contains("sequence"));
         assert!(message("nonsense").contains("JSON"));
+    }
+
+    fn given(method: &str) -> Result<Recipe> {
+        Recipe::parse(&format!(r#"{{"version": 1, "method": {{{method}}}}}"#))
+    }
+
+    #[test]
+    fn options_that_nothing_heeds_are_refused() {
+        for (method, words) in [
+            (r#""kind": "structured", "reconstruction": "none", "ridge": 0.5"#, ["method.ridge", "mask_tuning and liar", "\"none\""]),
+            (r#""kind": "plan", "plan": "p", "reconstruction": "bias", "ridge": "auto""#, ["method.ridge", "liar", "\"bias\""]),
+            (r#""kind": "structured", "reconstruction": "none", "affine": false"#, ["method.affine", "liar", "\"none\""]),
+            (r#""kind": "structured", "target": "output""#, ["method.target", "error_aware", "leave"]),
+            (r#""kind": "structured", "units": ["layers"], "allocation": "global""#, ["method.allocation", "layers alone", "leave"]),
+            (
+                r#""kind": "structured", "units": ["hidden"], "allocation": "global", "floor": 0.1"#,
+                ["method.allocation", "hidden alone", "."],
+            ),
+            (r#""kind": "structured", "units": ["layers"], "floor": 0.1"#, ["method.floor", "layers alone", "leave floor out"]),
+            (r#""kind": "structured", "units": ["layers"], "criterion": "osscar", "swaps": 3"#, ["method.swaps", "layers alone", "."]),
+        ] {
+            let message = given(method).unwrap_err().to_string();
+            assert!(words.iter().all(|word| message.contains(word)) && message.ends_with('.'), "{method}: {message}");
+        }
+        for method in [
+            // Defaults are no request.
+            r#""kind": "structured", "reconstruction": "none", "ridge": 0.01, "affine": true, "target": "residual""#,
+            r#""kind": "structured", "criterion": "obs", "reconstruction": "none", "affine": false"#,
+            r#""kind": "structured", "allocation": "sensitivity", "reconstruction": "none", "affine": false"#,
+            r#""kind": "structured", "units": ["hidden"], "reconstruction": "none", "affine": false"#,
+            r#""kind": "structured", "units": ["hidden", "neurons"], "target": "output""#,
+            r#""kind": "plan", "plan": {"version": 1, "hidden": [0], "layers": []}, "target": "output""#,
+            r#""kind": "structured", "units": ["layers"], "criterion": "osscar", "reconstruction": "liar""#,
+        ] {
+            given(method).unwrap();
+        }
+    }
+
+    #[test]
+    fn the_recipes_of_the_tables_are_legal() {
+        assert_eq!(crate::job::recipes(include_str!("../benches/recipes.json")).unwrap().len(), 17 * 5 * 3);
     }
 }

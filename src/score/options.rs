@@ -32,14 +32,17 @@ impl ScoreOptions {
     /// Names of all options.
     pub const NAMES: &[&str] = &["swaps", "screen", "score_sequences"];
 
+    /// Every option, and whether it is anything but its default.
+    pub fn given(&self) -> [(&'static str, bool); 3] {
+        [("swaps", !is_default(&self.swaps)), ("screen", !is_all(&self.screen)), ("score_sequences", !is_batch(&self.score_sequences))]
+    }
+
     /// Refuses an option that `criterion` does not take, or a value that makes no sense.
     ///
     /// # Errors
     /// The message names the field and the criteria that take it.
     pub fn check(&self, criterion: &dyn Criterion) -> Result<()> {
-        let given =
-            [("swaps", !is_default(&self.swaps)), ("screen", !is_all(&self.screen)), ("score_sequences", !is_batch(&self.score_sequences))];
-        let foreign = given.into_iter().find(|(name, given)| *given && !criterion.options().contains(name));
+        let foreign = self.given().into_iter().find(|(name, given)| *given && !criterion.options().contains(name));
         if let Some((name, _)) = foreign {
             let takers: Vec<&str> = CRITERIA.iter().filter(|one| one.options().contains(&name)).map(|one| one.name()).collect();
             return Err(Error::recipe(format!(
