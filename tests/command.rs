@@ -457,6 +457,26 @@ fn a_text_too_short_to_check_repairs_is_said() {
     assert_eq!([3, 4].map(notes), [true, false]);
 }
 
+#[test]
+fn cards_and_reports_say_what_ran() {
+    let bench = Bench::new();
+    let written = |method: &str| {
+        let done = bench.prune(MODEL, method, STOCK);
+        assert!(done.status.success(), "{}", text(&done.stderr));
+        let read = |name: &str| std::fs::read_to_string(bench.path(&format!("out/{name}"))).expect("read");
+        let (card, report) = (read("README.md"), read("report.json"));
+        std::fs::remove_dir_all(bench.path("out")).expect("removed");
+        (card, report)
+    };
+    let (card, _) = written(r#"{"kind": "structured", "units": ["layers"], "ratio": 0.1666}"#);
+    assert!(card.contains("Removed layers by their influence; the rest stayed as it was\n"), "{card}");
+    let (card, _) = written(NEURONS);
+    assert!(card.contains("Removed neurons by the criterion flap with uniform allocation; the rest was repaired with bias\n"), "{card}");
+    let (card, report) = written(&NEURONS.replace("0.3", "0.0001"));
+    assert!(report.contains("Nothing was removed: a ratio of 0.0001 is less"), "{report}");
+    assert!(card.contains("the rest stayed as it was"), "{card}");
+}
+
 /// The beginning of a stories model's calibration text.
 fn calibration_of(model: &str, characters: usize) -> String {
     std::fs::read_to_string(format!("{model}/calibration.txt")).expect("read").chars().take(characters).collect()

@@ -8,12 +8,13 @@ use crate::calibrate::{Calibration, Tiers};
 use crate::device::{Device, DeviceInfo};
 use crate::evaluate::Size;
 use crate::export::Card;
-use crate::model::{Layer, Unit};
+use crate::model::{Layer, Structure, Unit};
 use crate::recipe::{Method, Recipe, RepairRecipe};
-use crate::reconstruct::Outcome;
+use crate::reconstruct::{Outcome, REPAIRS};
 use crate::score::LayerScores;
 use crate::text::CalibrationUsed;
 use serde::Serialize;
+use std::collections::BTreeSet;
 
 /// The report of a pruning job.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -321,6 +322,11 @@ impl Report {
         let channels = plan.kept_hidden(&model.architecture).map(<[u32]>::len);
         let hidden = channels.map(|kept| HiddenOutcome { kept, of: model.architecture.hidden });
         let mut notes = notes(recipe, &layers, &head, &ratio);
+        if let (Method::Structured(_), Some(asked), true) = (&recipe.method, asked, plan.keeps_all(&model.architecture))
+            && asked > 0.0
+        {
+            notes.push(format!("Nothing was removed: a ratio of {asked} is less than half of what the smallest unit has."));
+        }
         notes.extend(unchecked(calibration.as_ref(), repairs(&layers, &head)));
         if info.software {
             notes.push("The GPU adapter is a program on the CPU; the CPU device is faster here.".to_owned());
@@ -403,19 +409,31 @@ fn zeros(linears: &[LinearOutcome]) -> Option<f64> {
 /// The figures that go onto the model card.
 pub(super) fn card(report: &Report, name: &str) -> Card {
     let repaired = |repair: &RepairRecipe| {
+        // What ran: some may have fallen back, and where whole layers go there is nothing to repair.
+        let ran: BTreeSet<&str> = repairs(&report.layers, &report.head).map(|outcome| outcome.repair).collect();
+        let names: Vec<&str> = REPAIRS.iter().rev().map(|one| one.name()).filter(|name| *name != "none" && ran.contains(name)).collect();
         let aware = if repair.error_aware { ", error-aware" } else { "" };
-        format!("the rest was repaired with {}{aware}", repair.reconstruction)
+        match names.is_empty() {
+            true => "the rest stayed as it was".to_owned(),
+            false => format!("the rest was repaired with {}{aware}", names.join(" and ")),
+        }
     };
     let method = match &report.recipe.method {
         Method::Structured(method) => {
-            let units: Vec<&str> = method.units.iter().map(|structure| structure.name()).collect();
-            format!(
-                "Removed {} by the criterion {} with {} allocation; {}",
-                units.join(" and "),
-                method.criterion,
-                method.allocation,
-                repaired(&method.repair)
-            )
+            let whole =
+                [(Structure::Layers, "layers by their influence"), (Structure::Hidden, "hidden channels by what their readers lose")];
+            let mut removed: Vec<String> =
+                whole.into_iter().filter(|(structure, _)| method.removes(*structure)).map(|(_, how)| how.to_owned()).collect();
+            let inside: Vec<&str> = method.inside().into_iter().map(Unit::name).collect();
+            if !inside.is_empty() {
+                removed.push(format!(
+                    "{} by the criterion {} with {} allocation",
+                    inside.join(" and "),
+                    method.criterion,
+                    method.allocation
+                ));
+            }
+            format!("Removed {}; {}", removed.join(", then "), repaired(&method.repair))
         }
         Method::Sparse(method) => format!(
             "Set single weights to zero by the criterion {} with {} allocation, pattern {}; the rest was updated with {}",
