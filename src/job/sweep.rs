@@ -53,6 +53,8 @@ pub type Watch<'a> = dyn FnMut(Event<'_>) -> Result<()> + 'a;
 
 /// A recipe that is to be done.
 struct Todo<'a> {
+    /// Its place among the recipes, from 0.
+    index: usize,
     named: &'a Named,
     key: String,
     /// What it needs of the calibration, or why it cannot be done on this model.
@@ -61,26 +63,25 @@ struct Todo<'a> {
 
 impl Sweep<'_> {
     /// Carries the recipes out, but for those whose row is there already: grouped by what they share, otherwise in their order. No
-    /// output is kept. A recipe that cannot be carried out on this model, whose ratio for example is out of reach, gives a row with
-    /// its sentence as the error.
+    /// output is kept. A recipe that cannot be carried out, whose ratio for example is out of reach, whose text is not right or which does
+    /// not fit into memory, gives a row with its sentence as the error.
     ///
     /// # Errors
-    /// The folder or a text is not right, two recipes are the same, or a recipe does not fit into memory, all before any work; the
+    /// The folder is not right, a text cannot be read, two recipes are the same, or not one recipe can be begun, all before any work; the
     /// device fails, the run is cancelled, or `watch` fails.
     pub async fn run(&self, device: &Device, run: &Run, folder: &Folder, watch: &mut Watch<'_>) -> Result<()> {
         let model = Model::open(folder).await?;
-        let todo = self.todo(&model).await?;
+        let mut todo = self.todo(&model).await?;
+        // What cannot be begun must not be found after hours of others.
+        let mut first = self.begin(device, folder, &mut todo).await?;
         let groups: Vec<&[Todo<'_>]> = todo.chunk_by(|a, b| a.shares_calibration(b)).collect();
-        // A group that cannot be opened must not be found after hours of others.
-        if groups.len() > 1 {
-            for group in &groups {
-                self.open(device, folder, group).await?;
-            }
-        }
         let mut dense: Option<(&Todo<'_>, Rc<Measured>, f64)> = None;
         let mut begun = 0;
         for group in groups {
-            let mut session = self.open(device, folder, group).await?;
+            let mut session = match first.take() {
+                Some(session) => Some(session),
+                None => self.open(device, folder, group).await.map_err(|error| group[0].numbered(error))?,
+            };
             if let (Some(session), Some((other, measured, seconds))) = (&mut session, &dense)
                 && group[0].shares_evaluation(other)
             {
@@ -117,7 +118,7 @@ impl Sweep<'_> {
         let mut todo: Vec<Todo<'b>> = Vec::new();
         for (index, named) in self.recipes.iter().enumerate() {
             let recipe = &named.recipe;
-            let numbered = |error: Error| Error::new(error.kind(), format!("Recipe {} ({}): {error}", index + 1, named.name));
+            let numbered = |error: Error| numbered(index, named, error);
             let sources = (&recipe.calibration.source, recipe.evaluation.as_ref().and_then(|evaluation| evaluation.source.as_ref()));
             let of_texts = match texts.get(&sources) {
                 Some(digest) => *digest,
@@ -143,7 +144,7 @@ impl Sweep<'_> {
                 Err(error) if error.kind() == ErrorKind::Recipe => Err(error.to_string()),
                 Err(error) => return Err(numbered(error)),
             };
-            todo.push(Todo { named, key, needs });
+            todo.push(Todo { index, named, key, needs });
         }
         let first = |shares: &dyn Fn(&Todo<'b>) -> bool| todo.iter().position(shares);
         let mut order: Vec<usize> = (0..todo.len()).collect();
@@ -159,6 +160,43 @@ impl Sweep<'_> {
         Ok(order.into_iter().filter_map(|index| todo[index].take()).collect())
     }
 
+    /// Opens every group once, and one by one the recipes of a group that cannot be opened: those at fault get their sentence. Gives the
+    /// session where there is only one group.
+    async fn begin(&self, device: &Device, folder: &Folder, todo: &mut [Todo<'_>]) -> Result<Option<Session>> {
+        let mut failed = None;
+        let mut begun = todo.is_empty();
+        let mut only = None;
+        let groups: Vec<usize> = todo.chunk_by(|a, b| a.shares_calibration(b)).map(<[_]>::len).collect();
+        let mut rest = todo;
+        for &length in &groups {
+            let (group, others) = rest.split_at_mut(length);
+            rest = others;
+            match self.open(device, folder, group).await {
+                Ok(session) => {
+                    begun = true;
+                    only = session.filter(|_| groups.len() == 1);
+                }
+                Err(error) if !at_fault(&error) => return Err(group[0].numbered(error)),
+                Err(_) => {
+                    for one in group.iter_mut().filter(|one| one.needs.is_ok()) {
+                        match self.open(device, folder, std::slice::from_ref(one)).await {
+                            Ok(_) => begun = true,
+                            Err(error) if !at_fault(&error) => return Err(one.numbered(error)),
+                            Err(error) => {
+                                one.needs = Err(error.to_string());
+                                failed.get_or_insert_with(|| one.numbered(error));
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        match failed.filter(|_| !begun) {
+            Some(error) => Err(error),
+            None => Ok(only),
+        }
+    }
+
     /// A session for the recipes of a group that can be carried out; nothing where there is none.
     async fn open(&self, device: &Device, folder: &Folder, group: &[Todo<'_>]) -> Result<Option<Session>> {
         let possible = group.iter().filter(|todo| todo.needs.is_ok());
@@ -169,7 +207,21 @@ impl Sweep<'_> {
     }
 }
 
+/// Whether an error is one of a recipe, of its texts or of what it would need, and not of the machine.
+fn at_fault(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Recipe | ErrorKind::Input | ErrorKind::Budget)
+}
+
+/// An error with the number and the name of its recipe.
+fn numbered(index: usize, named: &Named, error: Error) -> Error {
+    Error::new(error.kind(), format!("Recipe {} ({}): {error}", index + 1, named.name))
+}
+
 impl Todo<'_> {
+    fn numbered(&self, error: Error) -> Error {
+        numbered(self.index, self.named, error)
+    }
+
     fn shares_evaluation(&self, other: &Self) -> bool {
         self.named.recipe.evaluation == other.named.recipe.evaluation
     }

@@ -159,7 +159,7 @@ fn what_would_spoil_something_is_refused_before_the_work() {
         ("typo.json", "table.csv", ["Recipe 1", "eror_aware", "method"]),
         ("gone.json", "table.csv", ["gone.txt", "could not be read", "Recipe 1"]),
         ("twice.json", "table.csv", ["Recipe 2", "recipe 1", "leave one"]),
-        ("long.json", "table.csv", ["calibration.length", "100000", "positions"]),
+        ("long.json", "table.csv", ["Recipe 1 (widths, \"aware\"): calibration.length", "100000", "positions"]),
         ("plan.json", "table.csv", ["nowhere.json", "could not be read", "."]),
         ("recipes.json", "mine.csv", ["mine.csv", "not a table", "choose"]),
         ("recipes.json", "other.csv", ["other.json", "reports", "choose"]),

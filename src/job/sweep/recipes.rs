@@ -21,6 +21,8 @@ const WHOLE: &str = "recipe";
 struct Draft {
     name: String,
     fields: Value,
+    /// What to make the name of, once the recipe is read.
+    template: Option<String>,
 }
 
 /// Reads a recipes document: an array of recipes, or `{"base": recipe, "vary": {path: [values]}, "name": template}`, which gives
@@ -48,9 +50,11 @@ pub fn recipes(text: &str) -> Result<Vec<Named>> {
         return Err(Error::recipe("There is no recipe; the array, or a list of \"vary\", is empty."));
     }
     let read = |(index, draft): (usize, Draft)| {
-        let name = if draft.name.is_empty() { (index + 1).to_string() } else { draft.name };
-        match Recipe::from_value(draft.fields) {
-            Ok(recipe) => Ok(Named { name, recipe }),
+        let name = if draft.name.is_empty() { (index + 1).to_string() } else { draft.name.clone() };
+        match Recipe::from_value(draft.fields.clone()) {
+            Ok(recipe) => {
+                Ok(Named { name: draft.template.as_ref().map_or(Ok(name), |template| filled(template, &draft, &recipe))?, recipe })
+            }
             Err(error) => Err(Error::recipe(format!("Recipe {} ({name}): {error}", index + 1))),
         }
     };
@@ -65,7 +69,7 @@ fn add(item: Value, drafts: &mut Vec<Draft>) -> Result<()> {
     };
     if !fields.contains_key("vary") {
         let name = take_name(&mut fields, number)?;
-        drafts.push(Draft { name, fields: Value::Object(fields) });
+        drafts.push(Draft { name, fields: Value::Object(fields), template: None });
         return Ok(());
     }
     let (base, vary, template) = (fields.remove("base"), fields.remove("vary"), fields.remove("name"));
@@ -76,7 +80,7 @@ fn add(item: Value, drafts: &mut Vec<Draft>) -> Result<()> {
         return Err(Error::recipe("\"vary\" must be an object of lists, with a recipe as \"base\" beside it."));
     };
     let name = take_name(&mut base, number)?;
-    let mut made = vec![Draft { name, fields: Value::Object(base) }];
+    let mut made = vec![Draft { name, fields: Value::Object(base), template: None }];
     for (path, values) in vary {
         let Value::Array(values) = values else {
             return Err(Error::recipe(format!("vary.{path} is not a list; write the values that the field is to have.")));
@@ -91,9 +95,7 @@ fn add(item: Value, drafts: &mut Vec<Draft>) -> Result<()> {
     }
     if let Some(template) = template {
         let Value::String(template) = template else { return Err(Error::recipe("The \"name\" beside \"vary\" is not a text.")) };
-        for draft in &mut made {
-            draft.name = filled(&template, draft)?;
-        }
+        made.iter_mut().for_each(|draft| draft.template = Some(template.clone()));
     }
     drafts.extend(made);
     Ok(())
@@ -139,8 +141,9 @@ fn merge(place: &mut Value, value: Value) {
     }
 }
 
-/// A template with what its braces name.
-fn filled(template: &str, draft: &Draft) -> Result<String> {
+/// A template with what its braces name in a recipe, defaults included.
+fn filled(template: &str, draft: &Draft, recipe: &Recipe) -> Result<String> {
+    let read = serde_json::to_value(recipe).map_err(|error| Error::internal(format_args!("writing JSON: {error}")))?;
     let mut parts = template.split('{');
     let mut name = parts.next().unwrap_or_default().to_owned();
     for part in parts {
@@ -150,7 +153,9 @@ fn filled(template: &str, draft: &Draft) -> Result<String> {
         if path == "name" {
             name.push_str(&draft.name);
         } else {
-            match draft.fields.pointer(&format!("/{}", path.replace('.', "/"))) {
+            let pointer = format!("/{}", path.replace('.', "/"));
+            // Options that are left at their defaults are not written, but may have been given.
+            match read.pointer(&pointer).or_else(|| draft.fields.pointer(&pointer)) {
                 Some(Value::String(text)) => name.push_str(text),
                 Some(value) => name.push_str(&value.to_string()),
                 None => return Err(Error::recipe(format!("The name \"{template}\" names {path}, which a recipe does not have."))),
@@ -204,7 +209,7 @@ mod tests {
             format!(
                 r#"{{"base": {{"name": "base", "version": 1, "method": {{"kind": "structured", "criterion": "magnitude", "ridge": 0.5}}}},
                     "vary": {{"recipe": [{{"name": "liar", "method": {{"reconstruction": "liar"}}}},
-                                         {{"name": "bare", "method": {{"criterion": "flap", "reconstruction": "none"}}, "output": {{"kind": "sliced"}}}}],
+                                         {{"name": "bare", "method": {{"criterion": "flap", "reconstruction": "mask_tuning"}}, "output": {{"kind": "sliced"}}}}],
                              "method.ratio": [0.2, 0.4]}}{template}}}"#
             )
         };
@@ -214,11 +219,12 @@ mod tests {
             _ => panic!("not structured"),
         };
         let half = crate::reconstruct::Ridge::Fixed(0.5);
-        assert_eq!((method(0), method(2)), (("magnitude", "liar", half), ("flap", "none", half)));
+        assert_eq!((method(0), method(2)), (("magnitude", "liar", half), ("flap", "mask_tuning", half)));
         assert_ne!(found[0].recipe.output, found[2].recipe.output);
         assert_eq!(names(&of("")), ["base liar", "base liar", "base bare", "base bare"]);
-        let named = names(&of(r#", "name": "{name}, {method.ratio} of {method.kind}""#));
-        assert_eq!(named[3], "base bare, 0.4 of structured");
+        // Where a field is not given, its default.
+        let named = names(&of(r#", "name": "{name}, {method.ratio} of {method.kind}, {method.allocation}, {calibration.seed}""#));
+        assert_eq!(named[3], "base bare, 0.4 of structured, uniform, 0");
     }
 
     #[test]

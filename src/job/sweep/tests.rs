@@ -111,3 +111,25 @@ fn what_this_model_cannot_do_is_a_row() {
         assert_eq!((row.error.is_some(), row.report.is_some()), (method.ratio > 0.9, method.ratio < 0.9), "{:?}", row.error);
     }
 }
+
+#[test]
+fn a_text_that_is_not_right_costs_its_own_recipes_a_row() {
+    // A window that the model has no positions for, in the evaluation of half of the recipes.
+    let of = |windows: &str| {
+        let vary = format!(r#""vary": {{"evaluation.window": [{windows}], "method.ratio": [0.2, 0.4],"#);
+        recipes(&RECIPES.replace(r#""vary": {"method.ratio": [0.2, 0.4],"#, &vary)).unwrap()
+    };
+    let (seen, result) = swept(&of("32, 100000"), &HashSet::new(), usize::MAX);
+    result.unwrap();
+    let rows = seen.rows.borrow();
+    assert!(rows.iter().any(|row| row.error.is_some()) && rows.iter().any(|row| row.report.is_some()));
+    for row in rows.iter() {
+        let wide = row.recipe.evaluation.as_ref().unwrap().window == Some(100_000);
+        assert_eq!((row.error.is_some(), row.report.is_some()), (wide, !wide), "{:?}", row.error);
+    }
+    // Where it is all of them, nothing is begun.
+    let (seen, result) = swept(&of("100000"), &HashSet::new(), usize::MAX);
+    let message = result.unwrap_err().to_string();
+    assert!(message.starts_with("Recipe 1 (a): ") && message.contains("100000"), "{message}");
+    assert!(seen.rows.borrow().is_empty());
+}
