@@ -38,7 +38,18 @@ import torch
 
 UNITS = liar.UNITS
 TOLERANCE = 0.005
-RATIO = {"global": 0.4, "parameters": 0.3, "flops": 0.45, "latency": 0.35, "sensitivity": 0.4}
+# (allocation, ratio, what differs from the rest of the method). OSSCAR gives a curve, of heads in little time; K-prune scores that add up; a
+# floor that binds keeps some units from going.
+RUNS = {
+    "global": ("global", 0.4, {}),
+    "parameters": ("parameters", 0.3, {}),
+    "flops": ("flops", 0.45, {}),
+    "latency": ("latency", 0.35, {}),
+    "sensitivity": ("sensitivity", 0.4, {}),
+    "osscar": ("parameters", 0.12, {"criterion": "osscar", "units": ["heads"]}),
+    "kprune": ("flops", 0.45, {"criterion": "kprune"}),
+    "floor": ("parameters", 0.3, {"floor": 0.6}),
+}
 LENGTH = 64
 PROBED_TOKENS = 2048
 # Of a probe: the device's f32 against f64, relatively, and a floor for what is nearly nothing.
@@ -116,7 +127,7 @@ def z_scores(scores):
 
 
 def bounds(orders, ratio, total):
-    smallest = min(np.diff(order.saved).min() for order in orders)
+    smallest = min(np.diff(order.saved).min() for order in orders if order.steps)
     return ratio * total - min(smallest / 2, TOLERANCE * total), (ratio + TOLERANCE) * total
 
 
@@ -162,16 +173,16 @@ def growth(points):
     return max((costs * shares**p).sum() / (shares ** (2 * p)).sum(), 0.0), p
 
 
-def expected(model, allocation, ratio, report):
+def expected(model, allocation, ratio, report, least=0.0):
     """The plan's layers as the formulas have them."""
-    scores = [[layer[unit] for layer in report["scores"]] for unit in UNITS]
+    scores = [[layer.get(unit, []) for layer in report["scores"]] for unit in UNITS]
     prices = [[model.price(layer, unit) for layer in range(model.depth)] for unit in UNITS]
     total = model.parameters()
     by_parameters = [lambda layer, left, of=of: of[layer] for of in prices]
     losses = [[ascending(of_layer) for of_layer in of] for of in scores]
     totals = {unit: model.dense.total(unit) for unit in UNITS}
 
-    def orders(losses, saving, floor=0.0):
+    def orders(losses, saving, floor=least):
         return [Order(*both, floor) for both in zip(losses, saving)]
 
     if allocation == "global":
@@ -216,14 +227,15 @@ class Judge:
         self.root = pathlib.Path(arguments.out).resolve()
         self.faults = []
 
-    def prune(self, folder, text, allocation, sequences):
+    def prune(self, folder, text, name, sequences):
+        allocation, ratio, options = RUNS[name]
         recipe = {
             "version": 1,
             "calibration": {"source": str(text), "sequences": sequences, "length": LENGTH},
-            "method": {"kind": "structured", "units": list(UNITS), "criterion": "flap", "allocation": allocation, "ratio": RATIO[allocation], "reconstruction": "none"},
+            "method": {"kind": "structured", "units": list(UNITS), "criterion": "flap", "allocation": allocation, "ratio": ratio, "reconstruction": "none", **options},
             "output": {"kind": "sliced"},
         }
-        name = f"{folder.name}-{allocation}"
+        name = f"{folder.name}-{name}"
         path, out = self.root / f"{name}.json", self.root / name
         path.write_text(json.dumps(recipe))
         command = [self.command, "prune", str(folder), "--recipe", str(path), "--out", str(out), "--device", self.device]
@@ -239,9 +251,9 @@ class Judge:
             text.write_text((folder / "calibration.txt").read_text(encoding="utf-8")[:6000], encoding="utf-8")
         else:
             text.write_text("\n".join(reference.read_sentences(reference.DEV)[:64]) + "\n", encoding="utf-8")
-        for allocation, ratio in RATIO.items():
-            plan, report = self.prune(folder, text, allocation, 10_000)
-            found = expected(model, allocation, ratio, report)
+        for run, (allocation, ratio, options) in RUNS.items():
+            plan, report = self.prune(folder, text, run, 10_000)
+            found = expected(model, allocation, ratio, report, options.get("floor", 0.0))
             wrong = [
                 (layer, unit, sorted(set(ours[unit]) ^ set(right[unit]))[:5])
                 for layer, (ours, right) in enumerate(zip(plan, found))
@@ -256,7 +268,9 @@ class Judge:
             widths = {unit: "/".join(str(len(layer[unit])) for layer in plan) for unit in UNITS}
             if allocation == "sensitivity":
                 faults += self.probes(model, text, report)
-            name = f"{folder.name}: {allocation}"
+            if "floor" in options and all(len(layer[unit]) > np.ceil(options["floor"] * model.dense.total(unit)) for layer in plan for unit in UNITS):
+                faults.append("the floor binds nowhere, so that this shows nothing")
+            name = f"{folder.name}: {run}"
             self.faults += [f"{name}: {fault}" for fault in faults]
             reference.verdict(f"allocate: {name}", faults, {"ratio": realised, **widths})
 
@@ -314,7 +328,7 @@ def main():
     judge.root.mkdir(parents=True)
     for name in arguments.models:
         judge.model(reference.ROOT / "www/models" / name)
-    print(f"allocate: {len(RATIO)} allocations on {len(arguments.models)} models, {len(judge.faults)} faults")
+    print(f"allocate: {len(RUNS)} allocations on {len(arguments.models)} models, {len(judge.faults)} faults")
     return 1 if judge.faults else 0
 
 
