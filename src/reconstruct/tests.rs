@@ -234,7 +234,7 @@ fn sums_that_do_not_belong_together_tell_no_error() {
     let fit = Fit { weight: data.dense.clone(), shift: vec![0.0; data.outputs], damping: 0.0, smallest_pivot: None };
     for affine in [true, false] {
         let error = |cross: &Tensor| {
-            let problem = block_on(Problem::aware(device, &data.moments, cross, &outputs, affine)).unwrap();
+            let problem = block_on(Problem::aware(device, &data.moments, Some(cross), &outputs, affine)).unwrap();
             block_on(problem.error(device, &fit)).unwrap()
         };
         assert!(error(&cross).unwrap() < 1e-4);
