@@ -13,13 +13,22 @@ use crate::forward::each_layer;
 use crate::model::{Architecture, Layer, Linear};
 use crate::recipe::LowRank;
 use crate::score::{Form, LayerSpectra, Spectrum, factorisation, group, lower_linear};
+use std::rc::Rc;
 
 impl Session {
     /// Carries out a recipe of this kind.
     pub(super) async fn factorise(&mut self, device: &Device, run: &Run, method: &LowRank, output: &OutputOptions) -> Result<Changes> {
         let clock = Instant::now();
+        let spectra = match &self.spectra {
+            Some((name, spectra)) if *name == method.factorisation => spectra.clone(),
+            _ => {
+                // The old ones first, so that the new ones find their room.
+                self.spectra = None;
+                Rc::new(self.taken_spectra(device, run, factorisation(&method.factorisation)?).await?)
+            }
+        };
+        self.spectra = Some((method.factorisation.clone(), spectra.clone()));
         let architecture = &self.model.architecture;
-        let spectra = self.spectra(device, run, factorisation(&method.factorisation)?).await?;
         let kept = kept_share(architecture, method.ratio)?;
         let (ranks, probes) = self.ranks(device, run, method, &spectra, kept).await?;
         let score = clock.elapsed().as_secs_f64();

@@ -17,7 +17,7 @@ use crate::evaluate::Size;
 use crate::export::{Artifacts, OutputKind, OutputOptions, assemble, check_plan};
 use crate::model::{Structure, Unit};
 use crate::recipe::{Method, Recipe, Structured, needs};
-use crate::score::{LayerScores, Whole, hidden_scores};
+use crate::score::{LayerScores, LayerSpectra, Whole, hidden_scores};
 use crate::text::{CalibrationOptions, CalibrationUsed};
 use std::rc::Rc;
 
@@ -38,6 +38,8 @@ pub struct Session {
     /// Time that went into what is shared.
     shared: Seconds,
     scored: Option<Scored>,
+    /// Spectra of the linear layers, and the factorisation that gave them.
+    pub(super) spectra: Option<(String, Rc<Vec<LayerSpectra>>)>,
 }
 
 /// Scores, and what they were asked for.
@@ -137,6 +139,7 @@ impl Session {
             output: storage.output,
             shared: Seconds::default(),
             scored: None,
+            spectra: None,
         })
     }
 
@@ -184,6 +187,7 @@ impl Session {
         // The old ones first, so that the new ones find their room.
         self.statistics = Statistics::default();
         self.collected = Needs::default();
+        self.spectra = None;
         let clock = Instant::now();
         self.statistics =
             dense_pass(device, run, &self.model.checkpoint, &self.model.architecture, calibration, wanted, &self.store).await?;

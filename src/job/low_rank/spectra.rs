@@ -10,7 +10,7 @@ use crate::score::{Factorisation, Inputs, LayerSpectra, group, spectrum};
 
 impl Session {
     /// The spectra of every layer, from what pass 1 collected.
-    pub(super) async fn spectra(&self, device: &Device, run: &Run, factorisation: &dyn Factorisation) -> Result<Vec<LayerSpectra>> {
+    pub(super) async fn taken_spectra(&self, device: &Device, run: &Run, factorisation: &dyn Factorisation) -> Result<Vec<LayerSpectra>> {
         let (architecture, store) = (&self.model.architecture, &self.store);
         let depth = architecture.layers.len();
         let mut all = Vec::with_capacity(depth);
