@@ -1,7 +1,7 @@
 //! The wasm surface, thin: what the page's worker calls (www/src/worker/worker.ts), in plain objects and `Blob`s.
 
-use crate::allocate::ALLOCATIONS;
 use crate::allocate::sparsity::{LAYER_BUDGETS, PATTERNS, ROW_BUDGETS};
+use crate::allocate::{ALLOCATIONS, RANK_ALLOCATIONS};
 use crate::base::{CancelToken, Error, ErrorKind, Progress, Run};
 use crate::checkpoint::{BlobSource, Folder, OutputFile, Source, clear_leftovers};
 use crate::device::{Device, Preference};
@@ -11,8 +11,8 @@ use crate::job::{self, Inputs, Storage, Task};
 use crate::recipe::Recipe;
 use crate::reconstruct::REPAIRS;
 use crate::reconstruct::weights::WEIGHT_UPDATES;
-use crate::score::CRITERIA;
 use crate::score::weights::WEIGHT_CRITERIA;
+use crate::score::{CRITERIA, FACTORISATIONS};
 use js_sys::{Array, Float32Array, Function, JSON, Object, Promise, Reflect, Uint8Array};
 use serde::Serialize;
 use std::cell::{Cell, RefCell};
@@ -104,6 +104,8 @@ impl Engine {
             sparsity_allocations: layer_budgets().chain(row_budgets).collect(),
             layer_budgets: layer_budgets().collect(),
             updates: WEIGHT_UPDATES.iter().map(|one| Choice::new(one.name(), one.title(), one.summary(), &[])).collect(),
+            factorisations: FACTORISATIONS.iter().map(|one| Choice::new(one.name(), one.title(), one.summary(), &[])).collect(),
+            rank_allocations: RANK_ALLOCATIONS.iter().map(|one| Choice::new(one.name(), one.title(), one.summary(), &[])).collect(),
             outputs: OUTPUT_KINDS
                 .iter()
                 .map(|one| Choice { methods: one.methods, ..Choice::new(one.name, one.title, one.summary, &[]) })
@@ -272,6 +274,8 @@ struct Catalog {
     sparsity_allocations: Vec<Choice>,
     layer_budgets: Vec<Choice>,
     updates: Vec<Choice>,
+    factorisations: Vec<Choice>,
+    rank_allocations: Vec<Choice>,
     outputs: Vec<Choice>,
 }
 
