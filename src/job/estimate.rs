@@ -1,6 +1,7 @@
 //! What a run will need, before it starts: memory by place, operations, time.
 
 mod host;
+mod zeros;
 
 use super::session::Order;
 use super::{Inputs, Model, cut, evaluation};
@@ -10,7 +11,7 @@ use crate::calibrate::{Needs, Shelves, Tiers};
 use crate::device::Device;
 use crate::evaluate::batch_tokens;
 use crate::model::{Architecture, Layer, Linear, Unit};
-use crate::recipe::{Method, Recipe, Sparse};
+use crate::recipe::{Method, Recipe};
 use crate::score::{Effort, Text, no_room_for_model};
 use crate::text::CalibrationUsed;
 use serde::Serialize;
@@ -137,7 +138,7 @@ impl Task<'_> {
             let beside = if self.aware { 2.0 * (weights + activations) } else { 0.0 };
             working = working.max(repair + beside);
             if let Method::Sparse(method) = &self.recipe.method {
-                working = working.max(weights + activations + single_weights(layer, method));
+                working = working.max(weights + activations + zeros::working(layer, method));
             }
             if self.needs.gradients {
                 // What the way up computes is held beside its gradients.
@@ -247,14 +248,17 @@ impl Task<'_> {
         // Targets of the readers, and the student before and after its normalisations are scaled.
         let passes = passes + if self.narrows { 3.0 - 2.0 * self.ratio() } else { 0.0 };
         let student = 1.0 - self.ratio();
+        let zeros = self.zeros();
+        let passes = passes + zeros.passes;
         Work {
             calibrate: self.tokens as f64 * (passes * forward + predicted * head)
                 + self.allocation.passed as f64 * forward
                 + self.allocation.answered as f64 * head
-                + gram,
+                + gram
+                + zeros.gram,
             score: self.effort.passed * forward + self.effort.flops,
-            host: self.effort.host_flops,
-            repair: solve,
+            host: self.effort.host_flops + zeros.host,
+            repair: solve + zeros.repair,
             // Before; after, with the dense model beside it for the divergence.
             evaluate: self.evaluated as f64 * ((2.0 + student) * forward + 5.0 * head),
         }
@@ -374,20 +378,6 @@ impl std::fmt::Display for Estimate {
 /// A number of bytes for people.
 fn mebibytes(bytes: u64) -> String {
     if bytes >= 10 << 30 { format!("{} GiB", bytes >> 30) } else { format!("{} MiB", bytes.div_ceil(1 << 20)) }
-}
-
-/// Bytes in which the linear layers of a block get zeros: second moments of what all of them read, those of one with its damped copy and the
-/// inverse's factor in the making, and a layer with what an update makes of it.
-fn single_weights(layer: &Layer, method: &Sparse) -> f64 {
-    let needs = method.criterion().map(|criterion| criterion.needs()).unwrap_or_default();
-    let needs = method.update().map_or(needs, |update| update.needs().union(needs));
-    let moments = |linear: &Linear| square(linear.inputs) as f64;
-    let read = [&layer.query, &layer.attention_output, &layer.ffn_input, &layer.ffn_output];
-    let widest = read.into_iter().map(moments).fold(0.0, f64::max);
-    let largest = layer.linears().into_iter().map(|linear| 4.0 * linear.outputs as f64 * linear.inputs as f64).fold(0.0, f64::max);
-    let collected = if needs.gram { read.into_iter().map(moments).sum::<f64>() + 2.0 * widest } else { 0.0 };
-    // Padded, factored, turned back; in f64 on the CPU.
-    collected + if needs.factor { 6.0 * widest } else { 0.0 } + if needs.gram { 9.0 } else { 2.0 } * largest
 }
 
 fn width(layer: &Layer, unit: Unit) -> usize {
