@@ -24,7 +24,7 @@ pub struct Sparse {
     pub update: String,
     /// Damping of second moments, as a multiple of the mean of their diagonal.
     pub ridge: f64,
-    /// Tokens on which the allocations to rows watch outputs, at most; the last of each sequence first.
+    /// Tokens on which the allocations to rows watch outputs, and on which errors are told, at most; the last of each sequence first.
     pub samples: usize,
     /// Whether statistics are taken of a whole block before any of it is pruned, or of each of its linear layers after those before it.
     pub order: Order,
@@ -121,6 +121,23 @@ impl Sparse {
         }
         if !(1..=1000).contains(&self.iterations) {
             return refused("iterations", &self.iterations, "from 1 to 1000");
+        }
+        self.check_used()
+    }
+
+    /// Refuses options that nothing heeds.
+    fn check_used(&self) -> Result<()> {
+        let (own, layers) = (Self::default(), self.layers()?.name());
+        let gram = self.criterion()?.needs().union(self.update()?.needs()).gram;
+        for (name, given, used, takers) in [
+            ("ridge", self.ridge != own.ridge, gram, "the criterion sparsegpt and the updates sparsegpt and refit"),
+            ("range", self.range.is_some(), layers == "owl" || layers == "alpha", "the allocations owl and alpha"),
+            ("outlier", self.outlier != own.outlier, layers == "owl", "the allocation owl"),
+            ("iterations", self.iterations != own.iterations, self.update == "refit", "the update refit"),
+        ] {
+            if given && !used {
+                return Err(Error::recipe(format!("method.{name} is for {takers}; leave it out, or choose one of these.")));
+            }
         }
         Ok(())
     }

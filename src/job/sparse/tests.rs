@@ -117,6 +117,10 @@ fn what_does_not_go_together_is_refused_with_the_field() {
         (r#""outlier": -1"#, "method.outlier"),
         (r#""iterations": 0"#, "method.iterations"),
         (r#""units": ["heads"]"#, "units"),
+        (r#""update": "dsnot", "ridge": 0.1"#, "method.ridge is for the criterion sparsegpt"),
+        (r#""allocation": "trim", "range": 0.1"#, "method.range is for the allocations owl and alpha"),
+        (r#""allocation": "alpha", "outlier": 3"#, "method.outlier"),
+        (r#""update": "sparsegpt", "iterations": 20"#, "method.iterations is for the update refit"),
     ] {
         let message = pruned(&folder, &text, method).err().map(|error| error.to_string()).unwrap_or_default();
         assert!(message.contains(words) && message.ends_with('.'), "{method}: {message}");
