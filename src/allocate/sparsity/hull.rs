@@ -37,6 +37,10 @@ struct Segment {
     zeros: u32,
 }
 
+/// Largest share of zeros in a row, as of TRIM, unless all together must have more: a row that is emptied costs the layers above more than
+/// its squared error says.
+const MOST: f64 = 0.95;
+
 /// Zeros by row, `total` in all. A row's stretches have growing prices, so taking the cheapest first takes each row from its start.
 fn allocate(curves: &PrefixCurves, total: usize) -> Vec<usize> {
     let mut segments = Vec::new();
@@ -48,9 +52,10 @@ fn allocate(curves: &PrefixCurves, total: usize) -> Vec<usize> {
         }));
     }
     segments.sort_by(|a, b| a.price.total_cmp(&b.price).then(a.row.cmp(&b.row)));
-    let (mut zeros, mut left) = (vec![0; curves.rows()], total);
+    let (mut zeros, mut left) = (vec![0usize; curves.rows()], total);
+    let most = ((MOST * curves.inputs as f64) as usize).max(total.div_ceil(curves.rows().max(1)));
     for segment in segments {
-        let taken = left.min(segment.zeros as usize);
+        let taken = left.min(segment.zeros as usize).min(most.saturating_sub(zeros[segment.row as usize]));
         zeros[segment.row as usize] += taken;
         left -= taken;
     }

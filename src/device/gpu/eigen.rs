@@ -1,11 +1,12 @@
 //! Eigenvectors of positive semi-definite matrices: A = L Lᵀ on the host in f64, then one-sided Jacobi rotations of the rows of Lᵀ,
-//! which become the roots of the eigenvalues times the eigenvectors (Veselić and Hari, 1989). Nothing has to be turned along.
+//! which become the roots of the eigenvalues times the eigenvectors (Veselić and Hari, 1989). Nothing has to be turned along. Where the
+//! rotations do not come to an end, as was seen on some drivers, the host computes them.
 
 use super::Gpu;
 use super::context::Tiling;
 use super::record::Launch;
 use super::shader::Kernel;
-use crate::base::algebra::{Dense, dot};
+use crate::base::algebra::{Dense, dot, eigen};
 use crate::base::{Error, Pace, Result};
 use crate::device::{Eigen, Op, Tensor};
 
@@ -35,7 +36,13 @@ impl Gpu {
             // Scaled so that no square leaves the range of f32.
             let scale = 1.0 / largest.sqrt();
             let upper: Vec<f32> = factor.transposed().values.into_iter().map(|value| (scale * value) as f32).collect();
-            let turned = self.orthogonal(self.upload(n, n, &upper).await?).await?;
+            let Some(turned) = self.orthogonal(self.upload(n, n, &upper).await?).await? else {
+                // Slower, and sure.
+                let (values, vectors) = eigen(wide, &mut Pace::new(&self.cancel)).await?;
+                let narrow: Vec<f32> = vectors.values.into_iter().map(|value| value as f32).collect();
+                let values = values.into_iter().map(|value| value.max(0.0)).collect();
+                return Ok(Eigen { values, vectors: self.upload(n, n, &narrow).await? });
+            };
             rows = Dense::new(n, n, self.read(&turned).await?.into_iter().map(f64::from).collect())?;
             for i in 0..n {
                 let length = dot(rows.row(i), rows.row(i)).sqrt().max(f64::MIN_POSITIVE);
@@ -53,8 +60,8 @@ impl Gpu {
         Ok(Eigen { values: order.iter().map(|&i| values[i]).collect(), vectors })
     }
 
-    /// The rows of `a`, turned among each other until they are orthogonal.
-    async fn orthogonal(&self, a: Tensor) -> Result<Tensor> {
+    /// The rows of `a`, turned among each other until they are orthogonal; nothing where they do not become so.
+    async fn orthogonal(&self, a: Tensor) -> Result<Option<Tensor>> {
         let players = a.rows.next_multiple_of(2);
         let pairs = players / 2;
         let direct = self.context.tiling() == Tiling::Direct;
@@ -74,11 +81,11 @@ impl Gpu {
             }
             let worst = self.read(&worst).await?.into_iter().fold(0.0, f32::max);
             if worst <= ORTHOGONAL || (worst <= ROUNDING && worst > 0.5 * before) {
-                return Ok(a);
+                return Ok(Some(a));
             }
             before = worst;
         }
-        Err(Error::internal("rows that do not become orthogonal"))
+        Ok(None)
     }
 }
 
