@@ -35,7 +35,8 @@ impl Table {
     /// There is something else.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let json = beside(path)?;
-        let mut csv = Growing { file: Some(locked(path)?), ..Growing::new(path) };
+        let mut csv = Growing::new(path);
+        csv.file = Some(locked(path)?);
         let text = csv.read()?.unwrap_or_default();
         let (rows, whole) = rows(&text).ok_or_else(|| {
             Error::input(format!(
@@ -149,12 +150,13 @@ impl Growing {
     }
 }
 
-impl Drop for Table {
+impl Drop for Growing {
     /// Takes away what only held the lock.
     fn drop(&mut self) {
-        if self.csv.length == 0 {
+        let held = self.file.as_ref().and_then(|file| file.metadata().ok());
+        if held.is_some_and(|held| held.len() == 0) {
             // Whoever comes next may as well find an empty file.
-            let _ = std::fs::remove_file(&self.csv.path);
+            let _ = std::fs::remove_file(&self.path);
         }
     }
 }
@@ -322,6 +324,9 @@ mod tests {
         // Nothing is left of a table without a row.
         let (other, _) = (folder.path().join("b.csv"), drop(Table::open(&folder.path().join("b.csv")).expect("a new table")));
         assert!(!other.exists() && csv.exists());
+        // Nor of one that is refused.
+        std::fs::write(folder.path().join("b.json"), "[1, 2]").expect("written");
+        assert!(Table::open(&other).is_err() && !other.exists());
     }
 
     #[test]
