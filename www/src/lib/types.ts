@@ -92,7 +92,7 @@ export interface Inspection {
 export interface RepairRecipe {
   reconstruction: string;
   /** Damping, or `auto`: the best on held-out text, for each layer. */
-  ridge: number | 'auto';
+  ridge?: number | 'auto';
   /** Whether a bias takes part; it does where nothing else is said. */
   affine?: boolean;
   error_aware: boolean;
