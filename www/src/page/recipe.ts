@@ -163,7 +163,9 @@ export class RecipeStep {
       allocation: text('allocation'),
       ratio: asked,
       reconstruction: text('reconstruction'),
-      ...(this.#takes('ridge') && { ridge: data.has('ridge_auto') ? ('auto' as const) : number(text('ridge'), 'The ridge', 0, false) }),
+      ...(this.#takes('ridge') && {
+        ridge: data.has('ridge_auto') ? ('auto' as const) : number(text('ridge'), 'The ridge', 0, false),
+      }),
       error_aware: aware,
       ...(aware && text('target') === 'output' && { target: 'output' as const }),
       ...(this.#takes('affine') && !data.has('affine') && { affine: false }),
