@@ -120,7 +120,7 @@ describe('a good folder and', () => {
   for (const [what, own, text, naming] of [
     ['an empty calibration text', 'calibration', '\n \n', /calibration text/],
     ['labelled data without labels', 'evaluation', 'no label here\n', /Line 1 of the labelled data/],
-    ['labels that the model does not have', 'evaluation', 'fine film\t7\n', /label 7/],
+    ['labels that the model does not have', 'evaluation', 'fine film\t7\n', /label "7"/],
   ]) {
     test(what, async () => {
       await page.getByTestId(`${own}-own`).check();
