@@ -12,7 +12,7 @@ usage: low_rank_table.py COPPICE OUT [--models NAME...] [--smollm2 DIR --text FI
 
 What is measured is text that no recipe calibrates with. Needs Python 3 and nothing else.
 """
-import concurrent.futures, csv, json, os, statistics, subprocess, sys, time
+import concurrent.futures, os, statistics
 
 import runner
 
@@ -56,19 +56,8 @@ def sweep(args, model, seed):
     absolute = lambda options: {**options, "source": os.path.abspath(options["source"])}
     base = {"version": 1, "calibration": {**absolute(calibration), "seed": seed}, "method": {"kind": "low_rank"}, "output": {"kind": "dense"},
             "evaluation": absolute(evaluation)}
-    with open(f"{out}.recipes.json", "w") as file:
-        json.dump({"base": base, "vary": {"recipe": list(recipes(args)), "method.ratio": args.ratios}}, file, indent=1)
-    command = [args.coppice, "sweep", folder, "--recipes", f"{out}.recipes.json", "--out", f"{out}.csv", "--device", args.device]
-    began = time.monotonic()
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode != 0:
-        print(f"{' '.join(command)}\n{done.stderr.strip().splitlines()[-1]}", file=sys.stderr)
-    else:
-        print(f"{os.path.basename(out)}: {done.stdout.strip()} {time.monotonic() - began:.1f} s", file=sys.stderr)
-    if not os.path.exists(f"{out}.csv"):
-        return []
-    with open(f"{out}.csv", newline="", encoding="utf-8") as file:
-        return [{**row, "of": name} for row in csv.DictReader(file) if row["seed"] == str(seed)]
+    document = {"base": base, "vary": {"recipe": list(recipes(args)), "method.ratio": args.ratios}}
+    return [{**row, "of": name} for row in runner.sweep(args, folder, document, out) if row["seed"] == str(seed)]
 
 
 def cell(rows, column, digits):

@@ -13,7 +13,7 @@ usage: recipes_table.py COPPICE OUT [--models NAME...] [--smollm2 DIR --text FIL
 A recipe that the command does not know is left out with a note, and one that cannot reach a ratio has its sentence below the table. Needs
 Python 3 and nothing else.
 """
-import concurrent.futures, csv, itertools, json, math, os, statistics, subprocess, sys, tempfile, time
+import concurrent.futures, itertools, json, math, os, statistics, subprocess, sys, tempfile, time
 
 import runner
 
@@ -82,24 +82,12 @@ def sweep(args, model, cut, seed, part, recipes):
         },
         "vary": {"recipe": recipes, "method.ratio": model.ratios},
     }
-    with open(f"{out}.recipes.json", "w") as file:
-        json.dump(document, file, indent=1)
-    command = [args.coppice, "sweep", model.folder, "--recipes", f"{out}.recipes.json", "--out", f"{out}.csv", "--device", args.device]
-    began = time.monotonic()
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode != 0:
-        print(f"{' '.join(command)}\n{done.stderr.strip().splitlines()[-1]}", file=sys.stderr)
-    else:
-        print(f"{os.path.basename(out)}: {done.stdout.strip()} {time.monotonic() - began:.1f} s", file=sys.stderr)
-    if not os.path.exists(f"{out}.csv"):
-        return []
     # What an earlier call with other settings left in the table is not of this one.
     now = {
         "seed": str(seed), "output": cut, "sequences": str(model.calibration["sequences"]), "length": str(model.calibration["length"]),
         "ridge": str(args.ridge),
     }
-    with open(f"{out}.csv", newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if all(row[field] == value for field, value in now.items())]
+    rows = [row for row in runner.sweep(args, model.folder, document, out) if all(row[field] == value for field, value in now.items())]
     names = {recipe["name"] for recipe in recipes}
     return [{**row, "of": model.name, "cut": cut} for row in rows if row["name"] in names and float(row["ratio"]) in model.ratios]
 

@@ -2,7 +2,7 @@
 
 Needs Python 3 and nothing else.
 """
-import argparse, concurrent.futures, json, os, statistics, subprocess, sys, tempfile
+import argparse, concurrent.futures, csv, json, os, statistics, subprocess, sys, tempfile, time
 
 
 def parser(usage, sequences, model=True):
@@ -50,6 +50,24 @@ def prune(args, calibration, method, kind, evaluation):
             sys.exit(f"{' '.join(command)}\n{json.dumps(recipe)}\n{done.stderr}")
         with open(report) as file:
             return json.load(file)
+
+
+def sweep(args, folder, document, out):
+    """Runs a document of recipes on a model folder: the rows of the table `out`.csv, those of earlier calls too. What fails is told, not raised."""
+    with open(f"{out}.recipes.json", "w") as file:
+        json.dump(document, file, indent=1)
+    command = [args.coppice, "sweep", folder, "--recipes", f"{out}.recipes.json", "--out", f"{out}.csv", "--device", args.device]
+    began = time.monotonic()
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        # A command that was killed has said nothing.
+        print(f"{' '.join(command)}\n{(done.stderr.strip().splitlines() or [f'status {done.returncode}'])[-1]}", file=sys.stderr)
+    else:
+        print(f"{os.path.basename(out)}: {done.stdout.strip()} {time.monotonic() - began:.1f} s", file=sys.stderr)
+    if not os.path.exists(f"{out}.csv"):
+        return []
+    with open(f"{out}.csv", newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
 
 
 def facts(report):

@@ -12,7 +12,7 @@ usage: sparse_table.py COPPICE OUT [--models NAME...] [--smollm2 DIR --text FILE
 
 Perplexity is measured on text that no recipe calibrates with. Needs Python 3 and nothing else.
 """
-import concurrent.futures, csv, itertools, json, os, statistics, subprocess, sys, time
+import concurrent.futures, itertools, json, os, statistics
 
 import runner
 
@@ -45,22 +45,10 @@ def sweep(args, model, seed, part, recipes):
     plain = [recipe for recipe in recipes if "allocation" not in recipe["method"] and recipe["method"].get("update") != "dsnot"]
     base = {**base, "method": {**base["method"], "pattern": "2:4", "ratio": 0.5}}
     free += [{"base": base, "vary": {"recipe": plain}}] if plain and not args.no_patterns else []
-    rows = []
+    rows, names = [], {recipe["name"] for recipe in recipes}
     for kind, document in zip(("unstructured", "2-4"), free):
-        path = f"{out}-{kind}"
-        with open(f"{path}.recipes.json", "w") as file:
-            json.dump(document, file, indent=1)
-        command = [args.coppice, "sweep", folder, "--recipes", f"{path}.recipes.json", "--out", f"{path}.csv", "--device", args.device]
-        began = time.monotonic()
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode != 0:
-            print(f"{' '.join(command)}\n{done.stderr.strip().splitlines()[-1]}", file=sys.stderr)
-        else:
-            print(f"{os.path.basename(path)}: {done.stdout.strip()} {time.monotonic() - began:.1f} s", file=sys.stderr)
-        if os.path.exists(f"{path}.csv"):
-            with open(f"{path}.csv", newline="", encoding="utf-8") as file:
-                names = {recipe["name"] for recipe in recipes}
-                rows += [{**row, "of": name} for row in csv.DictReader(file) if row["name"] in names and row["seed"] == str(seed)]
+        found = runner.sweep(args, folder, document, f"{out}-{kind}")
+        rows += [{**row, "of": name} for row in found if row["name"] in names and row["seed"] == str(seed)]
     return rows
 
 
