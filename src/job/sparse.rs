@@ -12,9 +12,9 @@ use super::{Model, Session, no_calibration};
 use crate::base::{Instant, Phase, Result, Run};
 use crate::calibrate::{Calibration, InputStatistics, Sampling, Store, Stream};
 use crate::checkpoint::{OutputTensor, Scratch};
-use crate::device::Device;
+use crate::device::{Device, Tensor};
 use crate::export::{OutputOptions, export_block, output_dtype};
-use crate::forward::{Block, DeviceLinear, HostLayer, HostLinear, each_layer};
+use crate::forward::{Batch, Block, DeviceLinear, HostLayer, HostLinear, each_layer};
 use crate::model::{Layer, Linear, Unit};
 use crate::recipe::{Order, Sparse};
 use crate::score::weights::WeightNeeds;
@@ -118,10 +118,7 @@ impl Pass<'_> {
             self.report(index, 0, number);
             let mut x = states.get(device, self.store, number).await?;
             for (place, (unit, consumer)) in GROUPS.into_iter().enumerate() {
-                let inputs = match consumer {
-                    true => block.consumed(device, unit, &x, batch).await?,
-                    false => block.read_by(device, unit, &x).await?,
-                };
+                let inputs = self.read(block, (unit, consumer), &x, batch).await?;
                 if all[place].is_none() {
                     all[place] = Some(InputStatistics::new(device, inputs.cols(), gram).await?);
                 }
@@ -138,15 +135,12 @@ impl Pass<'_> {
 
     /// Statistics of one group; `states` are those before its sublayer.
     async fn of_group(&self, index: usize, step: usize, block: &Block, states: &Stream, sampling: &Sampling) -> Result<InputStatistics> {
-        let (device, gram, (unit, consumer)) = (self.device, self.needs()?.gram, GROUPS[step]);
+        let (device, gram) = (self.device, self.needs()?.gram);
         let mut statistics = None;
         for (number, batch) in self.calibration.batches.iter().enumerate() {
             self.report(index, 0, step * self.calibration.batches.len() / GROUPS.len());
             let x = states.get(device, self.store, number).await?;
-            let inputs = match consumer {
-                true => block.consumed(device, unit, &x, batch).await?,
-                false => block.read_by(device, unit, &x).await?,
-            };
+            let inputs = self.read(block, GROUPS[step], &x, batch).await?;
             if statistics.is_none() {
                 statistics = Some(InputStatistics::new(device, inputs.cols(), gram).await?);
             }
@@ -155,6 +149,14 @@ impl Pass<'_> {
             }
         }
         statistics.ok_or_else(no_calibration)
+    }
+
+    /// What a group of linear layers reads, from the residual stream before its sublayer.
+    async fn read(&self, block: &Block, (unit, consumer): (Unit, bool), x: &Tensor, batch: &Batch) -> Result<Tensor> {
+        match consumer {
+            true => block.consumed(self.device, unit, x, batch).await,
+            false => block.read_by(self.device, unit, x).await,
+        }
     }
 
     /// Moves the states past the sublayer of the units.

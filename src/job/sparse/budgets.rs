@@ -66,10 +66,7 @@ impl Pass<'_> {
         for (number, batch) in self.calibration.batches.iter().enumerate().take(self.calibration.fitted) {
             let mut x = states.get(device, self.store, number).await?;
             for (place, (unit, consumer)) in GROUPS.into_iter().enumerate() {
-                let inputs = match consumer {
-                    true => block.consumed(device, unit, &x, batch).await?,
-                    false => block.read_by(device, unit, &x).await?,
-                };
+                let inputs = self.read(block, (unit, consumer), &x, batch).await?;
                 if all[place].is_none() {
                     all[place] = Some(Moments::new(device, inputs.cols(), false).await?);
                 }
