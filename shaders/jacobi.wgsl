@@ -1,6 +1,7 @@
 // One round of one-sided Jacobi rotations (Hestenes, 1958): every pair of rows of this round is turned so that the two are
-// orthogonal, the longer one first. A workgroup a pair; the pairs of a round have no row in common, by the circle method of
-// tournaments: player 0 stays and the others move on by one place a round.
+// orthogonal. A workgroup a pair; the pairs of a round have no row in common, by the circle method of tournaments: player 0 stays
+// and the others move on by one place a round. Rows are not exchanged by their lengths: with this order of pairs that takes
+// twice as many sweeps, and more the larger the matrix is.
 struct Params { rows: u32, length: u32, players: u32, round: u32 }
 @group(0) @binding(0) var<storage, read_write> a: array<f32>;
 // Largest |cos| of the angle of each pair so far.
@@ -46,25 +47,17 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   if (lane == 0u) {
     worst[group.x] = max(worst[group.x], cosine);
   }
-  var c = 1.0;
-  var s = 0.0;
-  var gain = 0.0;
-  if (cosine > NEAR) {
-    let zeta = (total.y - total.x) / (2.0 * total.z);
-    let t = select(-1.0, 1.0, zeta >= 0.0) / (abs(zeta) + sqrt(1.0 + zeta * zeta));
-    c = 1.0 / sqrt(1.0 + t * t);
-    s = c * t;
-    gain = t * total.z;
-  }
-  let swap = total.y + gain > total.x - gain;
-  if (s == 0.0 && !swap) {
+  if (cosine <= NEAR) {
     return;
   }
+  let zeta = (total.y - total.x) / (2.0 * total.z);
+  let t = select(-1.0, 1.0, zeta >= 0.0) / (abs(zeta) + sqrt(1.0 + zeta * zeta));
+  let c = 1.0 / sqrt(1.0 + t * t);
+  let s = c * t;
   for (var i = lane; i < p.length; i += LANES) {
     let x = a[upper + i];
     let y = a[lower + i];
-    let turned = vec2<f32>(c * x - s * y, s * x + c * y);
-    a[upper + i] = select(turned.x, turned.y, swap);
-    a[lower + i] = select(turned.y, turned.x, swap);
+    a[upper + i] = c * x - s * y;
+    a[lower + i] = s * x + c * y;
   }
 }

@@ -35,25 +35,17 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let size = sqrt(total.x) * sqrt(total.y);
   let cosine = select(0.0, abs(total.z) / size, size > 0.0);
   worst[pair] = max(worst[pair], cosine);
-  var c = 1.0;
-  var s = 0.0;
-  var gain = 0.0;
-  if (cosine > NEAR) {
-    let zeta = (total.y - total.x) / (2.0 * total.z);
-    let t = select(-1.0, 1.0, zeta >= 0.0) / (abs(zeta) + sqrt(1.0 + zeta * zeta));
-    c = 1.0 / sqrt(1.0 + t * t);
-    s = c * t;
-    gain = t * total.z;
-  }
-  let swap = total.y + gain > total.x - gain;
-  if (s == 0.0 && !swap) {
+  if (cosine <= NEAR) {
     return;
   }
+  let zeta = (total.y - total.x) / (2.0 * total.z);
+  let t = select(-1.0, 1.0, zeta >= 0.0) / (abs(zeta) + sqrt(1.0 + zeta * zeta));
+  let c = 1.0 / sqrt(1.0 + t * t);
+  let s = c * t;
   for (var i = 0u; i < p.length; i++) {
     let x = a[upper + i];
     let y = a[lower + i];
-    let turned = vec2<f32>(c * x - s * y, s * x + c * y);
-    a[upper + i] = select(turned.x, turned.y, swap);
-    a[lower + i] = select(turned.y, turned.x, swap);
+    a[upper + i] = c * x - s * y;
+    a[lower + i] = s * x + c * y;
   }
 }
