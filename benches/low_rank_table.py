@@ -2,17 +2,18 @@
 """Measures lower ranks: every factorisation with every allocation of ranks on several models through `coppice sweep`, as tables.
 
 usage: low_rank_table.py COPPICE OUT [--models NAME...] [--smollm2 DIR --text FILE] [--ratios R...] [--floors F...] [--seeds N] [--jobs N]
-                         [--device auto|gpu|cpu]
+                         [--device auto|gpu|cpu] [--gpus N]
   COPPICE    the command, as `make native` builds it
   OUT        folder for the tables of all sweeps (CSV, and whole reports as JSON); a second call goes on there
   --models   of bert-sst2, gpt2-stories, llama-stories (all)
   --smollm2  a folder that tools/smollm2.py made; --text is measured on its second half and calibrates with its first
   --floors   shares of the uniform rank that every layer keeps, tried where the allocation weighs
-  --jobs     sweeps side by side; each takes a model and a seed
+  --jobs     sweeps side by side; each takes a model, a seed and a factorisation
+  --gpus     how many GPUs they take turns on
 
 What is measured is text that no recipe calibrates with. Needs Python 3 and nothing else.
 """
-import concurrent.futures, os, statistics
+import concurrent.futures, itertools, os, statistics
 
 import runner
 
@@ -38,9 +39,9 @@ def models(args):
             yield (name, folder, *decoder(os.path.join(folder, "calibration.txt"), os.path.join(folder, "valid.txt")))
 
 
-def recipes(args):
+def recipes(args, factorisations=FACTORISATIONS):
     """Those of one factorisation follow each other: they share its spectra."""
-    for factorisation in FACTORISATIONS:
+    for factorisation in factorisations:
         for allocation in ALLOCATIONS:
             for floor in args.floors if allocation != "uniform" else [None]:
                 method = {"factorisation": factorisation, "allocation": allocation}
@@ -49,14 +50,14 @@ def recipes(args):
                 yield {"name": name, "method": method if floor is None else {**method, "floor": floor}}
 
 
-def sweep(args, model, seed):
-    """Runs all recipes at all ratios on a model: the rows of its table."""
+def sweep(args, model, seed, factorisation):
+    """Runs all recipes of a factorisation at all ratios on a model: the rows of its table."""
     name, folder, calibration, evaluation = model
-    out = os.path.join(args.out, f"{name}-{seed}")
+    out = os.path.join(args.out, f"{name}-{seed}-{factorisation}")
     absolute = lambda options: {**options, "source": os.path.abspath(options["source"])}
     base = {"version": 1, "calibration": {**absolute(calibration), "seed": seed}, "method": {"kind": "low_rank"}, "output": {"kind": "dense"},
             "evaluation": absolute(evaluation)}
-    document = {"base": base, "vary": {"recipe": list(recipes(args)), "method.ratio": args.ratios}}
+    document = {"base": base, "vary": {"recipe": list(recipes(args, [factorisation])), "method.ratio": args.ratios}}
     return [{**row, "of": name} for row in runner.sweep(args, folder, document, out) if row["seed"] == str(seed)]
 
 
@@ -80,13 +81,14 @@ def main():
     parser.add_argument("--window", type=int, default=256)
     parser.add_argument("--tokens", type=int, default=65536)
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--gpus", type=int, default=1)
     args = parser.parse_args()
     if args.smollm2 and not args.text:
         parser.error("--smollm2 wants --text too")
     os.makedirs(args.out, exist_ok=True)
     all_models = list(models(args))
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        tasks = [pool.submit(sweep, args, model, seed) for model in all_models for seed in range(args.seeds)]
+        tasks = [pool.submit(sweep, args, *what) for what in itertools.product(all_models, range(args.seeds), FACTORISATIONS)]
         rows = [row for task in tasks for row in task.result()]
     for name, *_ in all_models:
         own = [row for row in rows if row["of"] == name]

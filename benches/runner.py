@@ -2,7 +2,10 @@
 
 Needs Python 3 and nothing else.
 """
-import argparse, concurrent.futures, csv, json, os, statistics, subprocess, sys, tempfile, time
+import argparse, concurrent.futures, csv, itertools, json, os, statistics, subprocess, sys, tempfile, time
+
+# Sweeps take turns on several GPUs.
+turns = itertools.count()
 
 
 def parser(usage, sequences, model=True):
@@ -58,7 +61,8 @@ def sweep(args, folder, document, out):
         json.dump(document, file, indent=1)
     command = [args.coppice, "sweep", folder, "--recipes", f"{out}.recipes.json", "--out", f"{out}.csv", "--device", args.device]
     began = time.monotonic()
-    done = subprocess.run(command, capture_output=True, text=True)
+    several = {"COPPICE_GPU": str(next(turns) % args.gpus)} if args.gpus > 1 else {}
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **several})
     if done.returncode != 0:
         # A command that was killed has said nothing.
         print(f"{' '.join(command)}\n{(done.stderr.strip().splitlines() or [f'status {done.returncode}'])[-1]}", file=sys.stderr)

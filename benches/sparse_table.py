@@ -2,12 +2,13 @@
 """Measures zeros among the weights: the recipes of sparse_recipes.json on several decoders through `coppice sweep`, as tables for docs/RESULTS.md.
 
 usage: sparse_table.py COPPICE OUT [--models NAME...] [--smollm2 DIR --text FILE] [--ratios R...] [--seeds N] [--jobs N] [--parts N]
-                       [--recipes FILE] [--only NAME...] [--device auto|gpu|cpu] [--options JSON]
+                       [--recipes FILE] [--only NAME...] [--device auto|gpu|cpu] [--gpus N] [--options JSON]
   COPPICE    the command, as `make native` builds it
   OUT        folder for the tables of all sweeps (CSV, and whole reports as JSON); a second call goes on there
   --models   of gpt2-stories, llama-stories (both)
   --smollm2  a folder that tools/smollm2.py made; --text is measured on its second half and calibrates with its first
   --jobs     sweeps side by side; each takes a seed and one of --parts shares of the recipes
+  --gpus     how many GPUs the sweeps take turns on
   --options  fields for the method of every recipe, such as '{"order": "linear"}'
 
 Perplexity is measured on text that no recipe calibrates with. Needs Python 3 and nothing else.
@@ -87,6 +88,7 @@ def main():
     parser.add_argument("--recipes", default=os.path.join(HERE, "sparse_recipes.json"))
     parser.add_argument("--only", nargs="+", help="names of recipes")
     parser.add_argument("--options", default="{}")
+    parser.add_argument("--gpus", type=int, default=1)
     parser.add_argument("--parts", type=int, default=3)
     parser.add_argument("--tokens", type=int, default=40000, help="of a text that is measured")
     parser.add_argument("--window", type=int, default=256, help="tokens in a window, of calibration too")

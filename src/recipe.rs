@@ -4,7 +4,7 @@ mod low_rank;
 mod recommended;
 mod sparse;
 
-pub use low_rank::LowRank;
+pub use low_rank::{LowRank, Sensitivity};
 pub use recommended::{Recommended, recommended};
 pub use sparse::{Order, Sparse};
 

@@ -114,7 +114,7 @@ enum Command {
 
 #[derive(Clone, Copy, clap::Args)]
 struct DeviceArguments {
-    /// Compute device.
+    /// Compute device; of several GPUs the one that the environment variable COPPICE_GPU names by its number, from 0.
     #[arg(long, value_enum, default_value_t = DeviceChoice::Auto)]
     device: DeviceChoice,
     /// Memory that a run may use on the device, in GiB (2 on a GPU, half of what is free on the CPU).

@@ -11,7 +11,7 @@ use crate::device::Device;
 use crate::export::{OutputKind, OutputOptions, export_block, export_factored, output_dtype};
 use crate::forward::each_layer;
 use crate::model::{Architecture, Layer, Linear};
-use crate::recipe::LowRank;
+use crate::recipe::{LowRank, Sensitivity};
 use crate::score::{Form, LayerSpectra, Spectrum, factorisation, group, lower_linear};
 use std::rc::Rc;
 
@@ -93,19 +93,24 @@ impl Session {
         let (model, store) = (&self.model, &self.store);
         let probing = Probing { device, run, store, checkpoint: &model.checkpoint, architecture: &model.architecture, calibration };
         let probes = probe_ranks(&probing, spectra, &ranks).await?;
-        let weights = weights(&model.architecture, spectra, &probes)?;
+        let weights = weights(&model.architecture, spectra, &probes, method.sensitivity)?;
         Ok((allocation.ranks(&RankRequest { weights: &weights, ..request }), Some(probes)))
     }
 }
 
 /// What a unit of error energy of each linear layer costs: the probes of its group, shared out by relative errors.
-fn weights(architecture: &Architecture, spectra: &[LayerSpectra], probes: &[GroupProbe]) -> Result<Vec<f64>> {
+fn weights(architecture: &Architecture, spectra: &[LayerSpectra], probes: &[GroupProbe], sensitivity: Sensitivity) -> Result<Vec<f64>> {
     let mut weights = Vec::new();
     for (index, (layer, spectra)) in architecture.layers.iter().zip(spectra).enumerate() {
         for (place, spectrum) in spectra.linears.iter().enumerate() {
             let probe = probes.iter().find(|probe| (probe.layer, probe.input) == (index, group(layer, place)));
             let probe = probe.ok_or_else(|| Error::internal("a layer that was not probed"))?;
-            let relative = if probe.error > 0.0 { probe.distance / probe.error } else { 0.0 };
+            let cost = match sensitivity {
+                Sensitivity::Alone => probe.alone,
+                Sensitivity::Within => probe.within,
+                Sensitivity::Both => 0.5 * (probe.alone + probe.within),
+            };
+            let relative = if probe.error > 0.0 { cost / probe.error } else { 0.0 };
             weights.push(if spectrum.total > 0.0 { relative / spectrum.total } else { 0.0 });
         }
     }

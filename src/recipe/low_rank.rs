@@ -18,11 +18,32 @@ pub struct LowRank {
     /// Share of the uniform rank that every layer keeps, where the allocation weighs: what it measures of layers lowered alone does not
     /// add up where one is nearly gone.
     pub floor: f64,
+    /// What errors are weighed by, where the allocation weighs.
+    pub sensitivity: Sensitivity,
+}
+
+/// How it is measured what the error of a group of linear layers costs the model's answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sensitivity {
+    /// With the group alone lowered.
+    Alone,
+    /// With the group whole and all others lowered.
+    Within,
+    /// The mean of the two.
+    #[default]
+    Both,
 }
 
 impl Default for LowRank {
     fn default() -> Self {
-        Self { factorisation: "whitened".to_owned(), allocation: "uniform".to_owned(), ratio: 0.3, floor: 0.5 }
+        Self {
+            factorisation: "whitened".to_owned(),
+            allocation: "uniform".to_owned(),
+            ratio: 0.3,
+            floor: 0.5,
+            sensitivity: Sensitivity::default(),
+        }
     }
 }
 

@@ -35,6 +35,8 @@ pub struct Sparse {
     pub outlier: f64,
     /// Steps of the update `refit` at most.
     pub iterations: usize,
+    /// Of the allocation `curves`: 0 minimises the error of a layer's output as a whole, 1 the sum of its rows' relative errors.
+    pub equalise: f64,
 }
 
 /// When the statistics of a linear layer are taken.
@@ -63,6 +65,7 @@ impl Default for Sparse {
             range: None,
             outlier: 5.0,
             iterations: 10,
+            equalise: 0.0,
         }
     }
 }
@@ -122,6 +125,9 @@ impl Sparse {
         if !(1..=1000).contains(&self.iterations) {
             return refused("iterations", &self.iterations, "from 1 to 1000");
         }
+        if !(0.0..=1.0).contains(&self.equalise) {
+            return refused("equalise", &self.equalise, "from 0 to 1");
+        }
         self.check_used()
     }
 
@@ -133,6 +139,7 @@ impl Sparse {
             ("ridge", self.ridge != own.ridge, gram, "the criterion sparsegpt and the updates sparsegpt and refit"),
             ("range", self.range.is_some(), layers == "owl" || layers == "alpha", "the allocations owl and alpha"),
             ("outlier", self.outlier != own.outlier, layers == "owl", "the allocation owl"),
+            ("equalise", self.equalise != own.equalise, self.allocation == "curves", "the allocation curves"),
             ("iterations", self.iterations != own.iterations, self.update == "refit", "the update refit"),
         ] {
             if given && !used {

@@ -1,11 +1,12 @@
-//! One pass over the dense model that carries along what it would become if the linear layers with one input had lower ranks.
+//! One pass over the dense model that carries along what it would become if linear layers with one input had lower ranks, alone or all but
+//! they.
 
 use crate::allocate::sensitivity::probed;
 use crate::base::{Error, Phase, Result, Run};
 use crate::calibrate::{Calibration, Store, Stream};
 use crate::checkpoint::{Checkpoint, Dtype};
 use crate::device::Device;
-use crate::forward::{Answers, Block, DeviceLinear, HostLayer, HostLinear, each_layer};
+use crate::forward::{Answers, Batch, Block, DeviceLinear, HostLayer, each_layer};
 use crate::model::{Architecture, Layer, Unit};
 use crate::score::{Form, LayerSpectra, group, lower_linear};
 use serde::Serialize;
@@ -26,7 +27,7 @@ pub struct Probing<'a> {
     pub calibration: &'a Calibration,
 }
 
-/// How far the model's answers move when the linear layers with one input are lowered alone.
+/// What the linear layers with one input cost the model's answers when their ranks are lowered.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct GroupProbe {
     /// Layer, from 0.
@@ -35,12 +36,15 @@ pub struct GroupProbe {
     pub input: usize,
     /// Sum over the group of errors of their outputs, each relative to its output.
     pub error: f64,
-    /// Mean KL divergence to the dense model's predictions, in nats; without a head that predicts, 1 - the cosine of last hidden
-    /// states.
-    pub distance: f64,
+    /// Mean KL divergence to the dense model's predictions, in nats, of the model with this group alone lowered; without a head that
+    /// predicts, 1 - the cosine of last hidden states.
+    pub alone: f64,
+    /// By how much less the model with all groups lowered diverges where this one is whole.
+    pub within: f64,
 }
 
-/// Lowers every group of every layer alone, to the ranks [linear layer] of each layer, and measures what that does.
+/// Lowers every group of every layer alone, and all but it, to the ranks [linear layer] of each layer, and measures what that does.
+/// What groups cost alone adds up to too little where errors feed on each other; what they cost within tells of that.
 ///
 /// # Errors
 /// The device fails, or the run is cancelled.
@@ -49,69 +53,96 @@ pub async fn probe_ranks(probing: &Probing<'_>, spectra: &[LayerSpectra], ranks:
     let batches = probed(calibration);
     let depth = architecture.layers.len();
     let mut dense = Stream::embed(device, store, checkpoint, architecture, &batches).await?;
+    // The model with all groups lowered; and, by turns, with one group alone lowered and with all but it.
+    let mut lowered = dense.clone();
     let mut climbers: Vec<Stream> = Vec::new();
     let mut probes = Vec::new();
     each_layer(checkpoint, architecture, async |index, layer, host| {
-        let block = Block::upload(device, checkpoint, architecture, layer, &host).await?;
-        let below = climbers.len();
-        let mut changed = Vec::new();
+        let whole = Block::upload(device, checkpoint, architecture, layer, &host).await?;
+        let mut cut = whole.clone();
+        let mut groups = Vec::new();
         for input in 0..4 {
-            let (block, error) = lowered_group(probing, layer, &host, &block, (&spectra[index], &ranks[index]), input).await?;
-            probes.push(GroupProbe { layer: index, input, error, distance: 0.0 });
-            climbers.push(dense.clone());
-            changed.push(block);
+            let (narrow, error) = lowered_group(probing, layer, &host, (&spectra[index], &ranks[index]), input).await?;
+            set(&mut cut, input, narrow.clone())?;
+            groups.push(narrow);
+            probes.push(GroupProbe { layer: index, input, error, alone: 0.0, within: 0.0 });
+        }
+        let mut own = Vec::new();
+        for input in 0..4 {
+            let (mut alone, mut within) = (whole.clone(), whole.clone());
+            for (other, narrow) in groups.iter().enumerate() {
+                set(if other == input { &mut alone } else { &mut within }, other, narrow.clone())?;
+            }
+            own.extend([alone, within]);
         }
         drop(host);
+        let below = climbers.len();
+        for _ in 0..4 {
+            climbers.extend([dense.clone(), lowered.clone()]);
+        }
         for (number, batch) in batches.iter().enumerate() {
             // A layer's work grows with the probes that have begun.
-            let within = number as f64 / batches.len() as f64;
-            run.report(Phase::Score, Some(index), depth, ((index as f64 + within) / depth as f64).powi(2));
+            let share = number as f64 / batches.len() as f64;
+            run.report(Phase::Score, Some(index), depth, ((index as f64 + share) / depth as f64).powi(2));
             for (climber, states) in climbers.iter_mut().enumerate() {
-                let x = states.get(device, store, number).await?;
-                let block = if climber < below { &block } else { &changed[climber - below] };
-                let x = block.apply(device, &x, batch).await?;
-                states.set(device, store, number, x).await?;
+                let block = match climber.checked_sub(below) {
+                    Some(own_place) => &own[own_place],
+                    None if climber % 2 == 0 => &whole,
+                    None => &cut,
+                };
+                step(probing, states, number, block, batch).await?;
             }
-            let x = block.apply(device, &dense.get(device, store, number).await?, batch).await?;
-            dense.set(device, store, number, x).await?;
+            step(probing, &mut dense, number, &whole, batch).await?;
+            step(probing, &mut lowered, number, &cut, batch).await?;
         }
         device.finish().await
     })
     .await?;
     let answers = Answers::of(device, checkpoint, architecture, &batches, async |batch| dense.get(device, store, batch).await).await?;
+    climbers.push(lowered);
     let states = async |probe: usize, batch: usize| climbers[probe].get(device, store, batch).await;
     let distances = answers.distances(climbers.len(), states).await?;
-    probes.iter_mut().zip(distances).for_each(|(probe, distance)| probe.distance = distance.max(0.0));
+    let all = distances.last().copied().unwrap_or(0.0);
+    for (probe, pair) in probes.iter_mut().zip(distances.chunks_exact(2)) {
+        (probe.alone, probe.within) = (pair[0].max(0.0), (all - pair[1]).max(0.0));
+    }
     Ok(probes)
 }
 
-/// The block with one group of its linear layers lowered, and the sum of their relative errors.
+/// Moves one batch of some states past a block.
+async fn step(probing: &Probing<'_>, states: &mut Stream, number: usize, block: &Block, batch: &Batch) -> Result<()> {
+    let (device, store) = (probing.device, probing.store);
+    let x = block.apply(device, &states.get(device, store, number).await?, batch).await?;
+    states.set(device, store, number, x).await
+}
+
+/// One group of linear layers lowered, and the sum of their relative errors.
 async fn lowered_group(
     probing: &Probing<'_>,
     layer: &Layer,
     host: &HostLayer,
-    block: &Block,
     (spectra, ranks): (&LayerSpectra, &[usize]),
     input: usize,
-) -> Result<(Block, f64)> {
+) -> Result<(Vec<DeviceLinear>, f64)> {
     let (device, store) = (probing.device, probing.store);
-    let mut linears: Vec<HostLinear> = Vec::new();
+    let mut uploaded = Vec::new();
     let mut error = 0.0;
     for (place, linear) in host.linears().into_iter().enumerate().filter(|&(place, _)| group(layer, place) == input) {
         let (spectrum, rank) = (&spectra.linears[place], ranks[place]);
         let means = &spectra.means[input];
-        linears.push(lower_linear(device, store, linear, (spectrum, means), rank, Form::Factors, |_| Dtype::F32).await?);
+        let linear = lower_linear(device, store, linear, (spectrum, means), rank, Form::Factors, |_| Dtype::F32).await?;
+        uploaded.push(DeviceLinear::upload(device, &linear).await?);
         error += if spectrum.total > 0.0 { spectrum.errors()[rank] / spectrum.total } else { 0.0 };
     }
-    let mut uploaded = Vec::new();
-    for linear in &linears {
-        uploaded.push(DeviceLinear::upload(device, linear).await?);
-    }
-    let mut block = block.clone();
+    Ok((uploaded, error))
+}
+
+/// Puts a group of linear layers into a block.
+fn set(block: &mut Block, input: usize, mut linears: Vec<DeviceLinear>) -> Result<()> {
     let unit = if input < 2 { Unit::Heads } else { Unit::Neurons };
     match input % 2 {
-        0 => block.set_readers(unit, uploaded),
-        _ => block.set_consumer(unit, uploaded.pop().ok_or_else(|| Error::internal("a group without a layer"))?),
+        0 => block.set_readers(unit, linears),
+        _ => block.set_consumer(unit, linears.pop().ok_or_else(|| Error::internal("a group without a layer"))?),
     }
-    Ok((block, error))
+    Ok(())
 }

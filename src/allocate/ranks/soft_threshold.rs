@@ -1,22 +1,29 @@
 //! Soft thresholds on singular values (SoftLMs, Bhatnagar et al., 2024): one threshold a layer, learned, decides its rank.
 //!
 //! The gate is that of the authors' later code (STAR-KV, 2026): f(σ) = σ tanh(s (σ - α)) above the threshold α and 0 below, with
-//! s = 50 and α = 0 at first. There the weights are trained with it on the model's own loss; here nothing is trained but α, on the
-//! weighted error of the layers' outputs, Σ w gain (1 - f(σ)/σ)², whose gradient is known in closed form, and on the price of the
-//! parameters behind open gates, which rises until the budget is met. Then the thresholds are frozen, the ranks are #{σ > α}, and the
-//! values above are kept as they are, since for a given rank the projection is what has the least error.
+//! α = 0 at first. There the weights are trained with it on the model's own loss; here nothing is trained but α, on the weighted error
+//! of the layers' outputs, Σ w gain (1 - f(σ)/σ)², whose gradient is known in closed form, and on the price of the parameters behind
+//! open gates. The price rises while the ranks are above the budget, and falls while they are below it. Then the thresholds are frozen,
+//! the ranks are #{σ > α}, and the values above are kept as they are, since for a given rank the projection is what has the least error.
+//!
+//! The published sharpness s = 50 lets a threshold feel only what lies within 0.04 root mean squares above it, so that it stops for
+//! good in the first wider gap between values. The sharpness begins at a tenth of that.
 
 use super::{RankAllocation, RankRequest, Ranks, greedy};
 use crate::score::Spectrum;
 
-/// Sharpness of the gate, on singular values relative to their root mean square.
-const SHARPNESS: f64 = 50.0;
+/// Sharpness of the gate at first and at last, on singular values relative to their root mean square.
+const SHARPNESS: [f64; 2] = [5.0, 50.0];
 /// Adam's step, decay of the means of gradients and of their squares (Kingma and Ba, 2015).
 const STEP: f64 = 4e-3;
 const MEANS: [f64; 2] = [0.9, 0.99];
-/// How the price of a parameter rises by the step, and for how many at most.
+/// Steps with the price following the budget.
+const STEPS: usize = 1500;
+/// Growth of the price by the step, in logarithms, where all parameters are too many.
+const FOLLOW: f64 = 0.2;
+/// How the price rises by the step after that until the budget is met, and for how many at most.
 const RISE: f64 = 1.02;
-const STEPS: usize = 4000;
+const CLOSING: usize = 2000;
 
 pub(super) struct SoftThreshold;
 
@@ -44,13 +51,19 @@ impl RankAllocation for SoftThreshold {
         let dear = gates.iter().flat_map(Gate::worths).filter(|&worth| worth > 0.0).fold(f64::INFINITY, f64::min);
         let mut price = if dear.is_finite() { dear / 2.0 } else { 1.0 };
         let mut ranks: Ranks = Vec::new();
-        for step in 1..=STEPS {
+        let all: usize = request.spectra.iter().map(Spectrum::dense).sum();
+        for step in 1..=STEPS + CLOSING {
             ranks = gates.iter().map(Gate::rank).collect();
-            if greedy::spent(request, &ranks) <= request.budget() {
+            let over = greedy::spent(request, &ranks) as f64 - request.budget() as f64;
+            let sharpness = SHARPNESS[0] * (SHARPNESS[1] / SHARPNESS[0]).powf((step as f64 / STEPS as f64).min(1.0));
+            if step <= STEPS {
+                price *= (FOLLOW * over / all.max(1) as f64).exp();
+            } else if over > 0.0 {
+                price *= RISE;
+            } else {
                 break;
             }
-            gates.iter_mut().for_each(|gate| gate.learn(price, step as i32));
-            price *= RISE;
+            gates.iter_mut().for_each(|gate| gate.learn(price, sharpness, step as i32));
         }
         if greedy::spent(request, &ranks) > request.budget() {
             ranks = request.spectra.iter().map(|spectrum| Some(request.least(spectrum))).collect();
@@ -103,12 +116,12 @@ impl Gate {
     }
 
     /// One step of Adam along the gradient of error and price by the threshold.
-    fn learn(&mut self, price: f64, step: i32) {
+    fn learn(&mut self, price: f64, sharpness: f64, step: i32) {
         let mut gradient = 0.0;
         for (&value, &gain) in self.values.iter().zip(&self.gains).filter(|&(&value, _)| value > self.alpha) {
-            let open = (SHARPNESS * (value - self.alpha)).tanh();
+            let open = (sharpness * (value - self.alpha)).tanh();
             // d tanh / d alpha.
-            let closing = -SHARPNESS * (1.0 - open * open);
+            let closing = -sharpness * (1.0 - open * open);
             gradient += closing * (price * self.cost - 2.0 * gain * (1.0 - open));
         }
         let [first, second] = MEANS;

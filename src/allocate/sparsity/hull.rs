@@ -25,7 +25,7 @@ impl RowBudget for Hull {
 
     fn rows(&self, rows: &Rows<'_>) -> Result<Vec<usize>> {
         let curves = rows.curves.ok_or_else(|| Error::internal("an allocation by curves without them"))?;
-        Ok(allocate(curves, rows.zeros))
+        Ok(allocate(curves, rows.zeros, rows.equalise))
     }
 }
 
@@ -42,10 +42,12 @@ struct Segment {
 const MOST: f64 = 0.95;
 
 /// Zeros by row, `total` in all. A row's stretches have growing prices, so taking the cheapest first takes each row from its start.
-fn allocate(curves: &PrefixCurves, total: usize) -> Vec<usize> {
+fn allocate(curves: &PrefixCurves, total: usize, equalise: f64) -> Vec<usize> {
     let mut segments = Vec::new();
     for row in 0..curves.rows() {
-        let hull = lower_hull(curves.errors(row));
+        let own = curves.own(row);
+        let weight = if own > 0.0 { own.powf(-equalise) } else { 0.0 };
+        let hull = lower_hull(curves.errors(row).map(|(zeros, error)| (zeros, weight * error)));
         segments.extend(hull.windows(2).map(|ends| {
             let zeros = ends[1].0 - ends[0].0;
             Segment { price: (ends[1].1 - ends[0].1) / zeros as f64, row: row as u32, zeros: zeros as u32 }

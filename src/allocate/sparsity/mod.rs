@@ -77,6 +77,8 @@ pub struct Rows<'a> {
     pub zeros: usize,
     /// Their outputs as weights go, where that is needed.
     pub curves: Option<&'a PrefixCurves>,
+    /// How far errors of rows are taken relative to their outputs, 0 to 1.
+    pub equalise: f64,
 }
 
 /// An allocation of a layer's zeros to its rows.

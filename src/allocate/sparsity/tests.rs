@@ -82,7 +82,7 @@ proptest! {
         let scores = magnitudes(&weight, inputs);
         let curves = block_on(PrefixCurves::new(&weight, inputs, &scores, &tokens, &mut Pace::new(&CancelToken::default()))).unwrap();
         let zeros = (share * weight.len() as f64) as usize;
-        let problem = Rows { scores: &scores, outputs: rows, inputs, zeros, curves: Some(&curves) };
+        let problem = Rows { scores: &scores, outputs: rows, inputs, zeros, curves: Some(&curves), equalise: 0.0 };
         let even = curves.error(&even_rows(zeros, rows, inputs));
         for budget in ROW_BUDGETS {
             let found = budget.rows(&problem).unwrap();
@@ -103,7 +103,7 @@ fn adaptive_rows_lose_one_share() {
     let weight = [4.0, 1.0, 3.0, 2.0, 1.0, 1.0, 1.0, 1.0];
     let scores = magnitudes(&weight, 4);
     let rows = |zeros| {
-        let problem = Rows { scores: &scores, outputs: 2, inputs: 4, zeros, curves: None };
+        let problem = Rows { scores: &scores, outputs: 2, inputs: 4, zeros, curves: None, equalise: 0.0 };
         row_budget("adaptive").unwrap().rows(&problem).unwrap()
     };
     assert_eq!([rows(1), rows(2), rows(3), rows(5)], [[1, 0], [1, 1], [2, 1], [3, 2]]);

@@ -51,11 +51,7 @@ pub(super) struct Pipeline {
 
 impl Context {
     pub(super) async fn open() -> Result<Self> {
-        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
-        let options = wgpu::RequestAdapterOptions { power_preference: wgpu::PowerPreference::HighPerformance, ..Default::default() };
-        let adapter = instance.request_adapter(&options).await.map_err(|reason| {
-            Error::device(format!("No GPU can be used here ({reason}); use a browser with WebGPU, or run on the CPU."))
-        })?;
+        let adapter = adapter(&wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle())).await?;
         let (device, queue) = match request(&adapter, adapter.limits()).await {
             Ok(opened) => opened,
             // Some drivers refuse the limits that they themselves report.
@@ -133,6 +129,24 @@ impl Context {
         self.pipelines.borrow_mut().insert(kernel.clone(), pipeline.clone());
         Ok(pipeline)
     }
+}
+
+/// The adapter that the system prefers; natively, the one that the environment variable COPPICE_GPU names by its number, from 0.
+async fn adapter(instance: &wgpu::Instance) -> Result<wgpu::Adapter> {
+    #[cfg(not(target_arch = "wasm32"))]
+    if let Ok(number) = std::env::var("COPPICE_GPU") {
+        let mut all = instance.enumerate_adapters(wgpu::Backends::PRIMARY).await;
+        let count = all.len();
+        return match number.parse::<usize>() {
+            Ok(place) if place < count => Ok(all.swap_remove(place)),
+            _ => Err(Error::device(format!("COPPICE_GPU is \"{number}\"; there are {count} GPUs here, numbered from 0."))),
+        };
+    }
+    let options = wgpu::RequestAdapterOptions { power_preference: wgpu::PowerPreference::HighPerformance, ..Default::default() };
+    instance
+        .request_adapter(&options)
+        .await
+        .map_err(|reason| Error::device(format!("No GPU can be used here ({reason}); use a browser with WebGPU, or run on the CPU.")))
 }
 
 async fn request(

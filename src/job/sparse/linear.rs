@@ -177,7 +177,14 @@ impl<'a> Pruner<'a> {
             true => Some(PrefixCurves::new(weight, width, scores, &inputs.tokens, &mut pace).await?),
             false => None,
         };
-        budget.rows(&Rows { scores, outputs: weight.len() / width.max(1), inputs: width, zeros, curves: curves.as_ref() })
+        budget.rows(&Rows {
+            scores,
+            outputs: weight.len() / width.max(1),
+            inputs: width,
+            zeros,
+            curves: curves.as_ref(),
+            equalise: self.method.equalise,
+        })
     }
 
     /// The layer as it will be written: without the update where that overflows or does harm on the tokens that check it.
