@@ -61,7 +61,8 @@ def sweep(args, folder, document, out):
         json.dump(document, file, indent=1)
     command = [args.coppice, "sweep", folder, "--recipes", f"{out}.recipes.json", "--out", f"{out}.csv", "--device", args.device]
     began = time.monotonic()
-    several = {"COPPICE_GPU": str(next(turns) % args.gpus)} if args.gpus > 1 else {}
+    gpus = getattr(args, "gpus", 1)
+    several = {"COPPICE_GPU": str(next(turns) % gpus)} if gpus > 1 else {}
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **several})
     if done.returncode != 0:
         # A command that was killed has said nothing.
