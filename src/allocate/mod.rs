@@ -25,7 +25,10 @@ pub use latency::LatencyTable;
 pub use options::AllocationOptions;
 pub use plan::{LayerPlan, Plan, channels};
 pub use planning::{Allocated, Passes, Planning};
-pub use ranks::{GroupProbe, Probing, RANK_ALLOCATIONS, RankAllocation, RankRequest, Ranks, kept_parameters, probe_ranks, rank_allocation};
+pub use ranks::{
+    GroupProbe, Probing, RANK_ALLOCATIONS, RankAllocation, RankRequest, Ranks, Sharing, kept_parameters, probe_ranks, rank_allocation,
+    share,
+};
 pub use select::{CloseCall, STATISTIC_ERROR, select};
 pub use sensitivity::Probe;
 

@@ -38,7 +38,7 @@ pub use folder::Folder;
 pub use layout::{DEFAULT_SHARD_LIMIT, lay_out};
 pub use matrix::{Layout, Matrix};
 pub use output::{Data, OutputFile, OutputTensor, Part};
-pub use packed::{PACKED_FILE, PACKED_KEY, pack};
+pub use packed::{PACKED_FILE, PACKED_KEY, pack, pack_matrix, packed_name};
 #[cfg(target_arch = "wasm32")]
 pub use private_file::{PrivateFileScratch, clear_leftovers};
 pub use reader::{Checkpoint, Entry};

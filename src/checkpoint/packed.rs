@@ -4,7 +4,7 @@
 //! tensor, and as `X.values`, in the dtype of X: the elements whose bit is set, in order. The file's metadata has under
 //! `coppice_packed` a JSON object of the shapes, `{"X": [rows, cols]}`.
 
-use super::{ByteSource, Data, Dtype, Entry, OutputTensor, Scratch, Source, shown};
+use super::{ByteSource, Data, Dtype, Entry, Matrix, OutputTensor, Scratch, Source, shown};
 use crate::base::{Error, LocalFuture, Result};
 use serde_json::{Map, Value};
 use std::any::Any;
@@ -27,28 +27,56 @@ const VALUES: &str = "values";
 /// The tensor cannot be read, or scratch is full.
 pub async fn pack(tensor: OutputTensor, shapes: &mut Map<String, Value>, scratch: &dyn Scratch) -> Result<Vec<OutputTensor>> {
     let part = tensor.data.part();
-    let size = tensor.dtype.size();
     let bytes = part.source.read(part.range.clone()).await?;
-    let elements = bytes.len() / size.max(1);
-    let (mut mask, mut values) = (vec![0u8; elements.div_ceil(8)], Vec::new());
-    for (index, element) in bytes.chunks_exact(size.max(1)).enumerate() {
-        if !is_zero(element) {
-            mask[index / 8] |= 1 << (index % 8);
-            values.extend_from_slice(element);
-        }
-    }
+    let (mask, values) = split(tensor.dtype, &bytes);
     if mask.len() + values.len() >= bytes.len() {
         return Ok(vec![tensor]);
     }
     drop(bytes);
     shapes.insert(tensor.name.clone(), tensor.shape.clone().into());
+    parts(&tensor.name, tensor.dtype, mask, values, scratch).await
+}
+
+/// A matrix as mask and values, whatever they come to.
+///
+/// # Errors
+/// Scratch is full.
+pub async fn pack_matrix(name: &str, matrix: &Matrix, scratch: &dyn Scratch) -> Result<Vec<OutputTensor>> {
+    let (mask, values) = split(matrix.dtype, &matrix.bytes);
+    parts(name, matrix.dtype, mask, values, scratch).await
+}
+
+/// The name of a packed tensor by that of its values.
+pub fn packed_name(values: &str) -> Option<&str> {
+    values.strip_suffix(VALUES)?.strip_suffix('.')
+}
+
+/// A bit an element, and the bytes of those that are not zero.
+fn split(dtype: Dtype, bytes: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    let size = dtype.size().max(1);
+    let (mut mask, mut values) = (vec![0u8; (bytes.len() / size).div_ceil(8)], Vec::new());
+    for (index, element) in bytes.chunks_exact(size).enumerate() {
+        if !is_zero(element) {
+            mask[index / 8] |= 1 << (index % 8);
+            values.extend_from_slice(element);
+        }
+    }
+    (mask, values)
+}
+
+async fn parts(name: &str, dtype: Dtype, mask: Vec<u8>, values: Vec<u8>, scratch: &dyn Scratch) -> Result<Vec<OutputTensor>> {
     let mut packed = Vec::with_capacity(2);
-    for (end, dtype, bytes) in [(MASK, Dtype::U8, mask), (VALUES, tensor.dtype, values)] {
-        let (name, shape) = (format!("{}.{end}", tensor.name), vec![(bytes.len() / dtype.size()) as u64]);
+    for (end, dtype, bytes) in [(MASK, Dtype::U8, mask), (VALUES, dtype, values)] {
+        let (name, shape) = (format!("{name}.{end}"), vec![(bytes.len() / dtype.size()) as u64]);
         let source = scratch.put(&name, bytes).await?;
         packed.push(OutputTensor { name, dtype, shape, data: Data::Changed(source) });
     }
     Ok(packed)
+}
+
+/// How many elements a packed tensor has that are not zero.
+pub(super) fn values(entry: &Entry) -> Option<u64> {
+    entry.source.as_any().downcast_ref::<Packed>().map(|packed| packed.values.elements())
 }
 
 /// Whether a little-endian float is zero; one that is negative would come back positive, and counts as zero.
@@ -60,7 +88,7 @@ fn is_zero(element: &[u8]) -> bool {
 ///
 /// # Errors
 /// A mask or values are missing, or do not fit the shape.
-pub(super) fn unpacked(entries: Vec<Entry>, metadata: &BTreeMap<String, String>) -> Result<(Vec<Entry>, u64)> {
+pub(super) fn unpacked(entries: Vec<Entry>, metadata: &BTreeMap<String, String>) -> Result<(Vec<Entry>, i64)> {
     let Some(text) = metadata.get(PACKED_KEY) else { return Ok((entries, 0)) };
     let shapes: BTreeMap<String, Vec<u64>> = serde_json::from_str(text)
         .map_err(|error| Error::input(format!("The metadata {PACKED_KEY} is no list of shapes ({error}); export the model again.")))?;
@@ -75,7 +103,7 @@ pub(super) fn unpacked(entries: Vec<Entry>, metadata: &BTreeMap<String, String>)
         let (mask, values) = (find(&name, MASK)?, find(&name, VALUES)?);
         let entry = joined(name, shape, &entries[mask], &entries[values])?;
         let stored = |entry: &Entry| entry.range.end - entry.range.start;
-        saved += stored(&entry).saturating_sub(stored(&entries[mask]) + stored(&entries[values]));
+        saved += stored(&entry) as i64 - (stored(&entries[mask]) + stored(&entries[values])) as i64;
         whole.insert(mask, entry);
         gone.push(values);
     }

@@ -26,6 +26,11 @@ impl Entry {
         self.shape.iter().product()
     }
 
+    /// Elements that the file holds: of a packed tensor those that are not zero.
+    pub fn kept(&self) -> u64 {
+        packed::values(self).unwrap_or_else(|| self.elements())
+    }
+
     /// The tensor's bytes as they are in the file.
     pub async fn bytes(&self) -> Result<Vec<u8>> {
         self.source.read(self.range.clone()).await
@@ -68,7 +73,7 @@ pub struct Checkpoint {
     by_name: BTreeMap<String, usize>,
     metadata: BTreeMap<String, String>,
     /// Bytes that the files have less than their tensors, where some are packed.
-    saved: u64,
+    saved: i64,
 }
 
 impl Checkpoint {
@@ -162,7 +167,7 @@ impl Checkpoint {
 
     /// The same as they lie in the files, of which some may be packed.
     pub fn stored_bytes(&self) -> u64 {
-        self.total_bytes() - self.saved
+        self.total_bytes().saturating_add_signed(-self.saved)
     }
 
     /// Elements of all floating point tensors; integer and boolean tensors are buffers and no parameters.

@@ -23,7 +23,7 @@ impl Size {
     pub fn of(checkpoint: &Checkpoint, architecture: &Architecture, plan: &Plan, mean_length: f64) -> Self {
         Self {
             linear_parameters: plan.linear_parameters(architecture),
-            parameters: checkpoint.parameters(),
+            parameters: checkpoint.parameters().saturating_sub(architecture.idle_weights()),
             bytes: checkpoint.stored_bytes(),
             flops_per_token: flops_per_token(architecture, plan, mean_length),
         }
@@ -35,10 +35,11 @@ impl Size {
     }
 }
 
-/// Floating-point operations a token in the blocks, in sequences of a mean length: two a weight, and those of attention.
+/// Floating-point operations a token in the blocks, in sequences of a mean length: two a weight, zeros that are multiplied too, and those
+/// of attention.
 pub fn flops_per_token(architecture: &Architecture, plan: &Plan, mean_length: f64) -> f64 {
     let seen = architecture.seen(mean_length);
     let layers = plan.layers.iter().zip(&architecture.layers);
     let attention: f64 = layers.map(|(kept, layer)| layer.attention_flops(kept.heads.len(), seen)).sum();
-    2.0 * plan.linear_parameters(architecture) as f64 + attention
+    2.0 * (plan.linear_parameters(architecture) + architecture.idle_weights()) as f64 + attention
 }

@@ -59,7 +59,7 @@ pub async fn assemble(artifacts: Artifacts<'_>, scratch: &dyn Scratch) -> Result
     let mut adapted = config::adapt(architecture, config, &written, options)?;
     let mut changed = artifacts.changed;
     biases::complete(architecture, checkpoint, &mut adapted, &written, options, &mut changed, scratch).await?;
-    let factors = Factors::among(checkpoint, &changed);
+    let factors = Factors::among(architecture, checkpoint, &changed);
     if options.kind == OutputKind::Factored {
         factors.declare(architecture, &mut adapted)?;
     }
@@ -71,6 +71,9 @@ pub async fn assemble(artifacts: Artifacts<'_>, scratch: &dyn Scratch) -> Result
     let mut tensors = tensors(checkpoint, changed, options, &names, narrowing.as_ref(), &shapes, scratch).await?;
     tensors.retain(|tensor| !factors.replace(&tensor.name));
     let mut metadata = metadata(checkpoint, &artifacts.recipe);
+    if let Some(shapes) = factors.packed() {
+        metadata.insert(PACKED_KEY.to_owned(), shapes.to_string());
+    }
     let mut limit = DEFAULT_SHARD_LIMIT;
     if options.kind == OutputKind::Packed {
         tensors = packed(tensors, &mut metadata, scratch).await?;
@@ -99,6 +102,7 @@ pub async fn assemble(artifacts: Artifacts<'_>, scratch: &dyn Scratch) -> Result
         before: OutputSize { parameters: checkpoint.parameters(), bytes: checkpoint.total_bytes() },
         after: output_size(architecture, checkpoint, plan, options),
         modules: copied::has_modules(folder),
+        singles: factors.packed().is_some(),
     };
     let readme = card::text(&artifacts.card, &facts);
     files.push(OutputFile::text("recipe.json", artifacts.recipe));

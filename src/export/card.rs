@@ -58,6 +58,8 @@ pub(super) struct Facts<'a> {
     pub(super) after: OutputSize,
     /// Whether sentence-transformers' list of modules was copied.
     pub(super) modules: bool,
+    /// Whether factored layers have single weights beside their products.
+    pub(super) singles: bool,
 }
 
 /// The text of README.md.
@@ -186,6 +188,13 @@ fn use_of(out: &mut String, facts: &Facts<'_>) {
              factored, and faster where r is well below inputs times outputs / (inputs + outputs), since two products have their own overhead."
         }
         OutputKind::Stock | OutputKind::Sliced => return,
+    };
+    let sentence = match (facts.options.kind, facts.singles) {
+        (OutputKind::Factored, true) => {
+            "Each factored layer has single weights beside its product, which are packed in the file and unpacked to a whole matrix to be run: \
+             the file is smaller, but the model is no faster than the original, and in memory it is larger."
+        }
+        _ => sentence,
     };
     line(out, &format!("## Size and speed\n\n{sentence}\n"));
 }

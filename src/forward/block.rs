@@ -4,46 +4,11 @@ mod backward;
 
 pub use backward::{BlockGradient, SublayerGradient};
 
-use super::{Batch, Cache, HostLayer, HostLinear, HostNorm};
-use crate::base::Result;
+use super::{Batch, Cache, DeviceLinear, HostLayer, HostNorm};
+use crate::base::{Error, Result};
 use crate::checkpoint::Checkpoint;
-use crate::device::{Activation, AttentionShape, Device, Tensor, Weight};
+use crate::device::{Activation, AttentionShape, Device, Tensor};
 use crate::model::{Architecture, Layer, Norm, NormPlacement, Rotary, Unit};
-
-/// A linear layer on a device.
-#[derive(Debug, Clone)]
-pub struct DeviceLinear {
-    /// The weight, [out, in].
-    pub weight: Weight,
-    /// The bias, [1, out].
-    pub bias: Option<Tensor>,
-    /// V, [rank, in], where the layer is factored; the weight is then U, [out, rank].
-    pub factor: Option<Weight>,
-}
-
-impl DeviceLinear {
-    /// Uploads a linear layer.
-    pub async fn upload(device: &Device, host: &HostLinear) -> Result<Self> {
-        let bias = match &host.bias {
-            Some(_) => Some(device.upload(1, host.weight.outputs(), &host.bias_values()?).await?),
-            None => None,
-        };
-        let factor = match &host.factor {
-            Some(factor) => Some(device.upload_weight(factor).await?),
-            None => None,
-        };
-        Ok(Self { weight: device.upload_weight(&host.weight).await?, bias, factor })
-    }
-
-    /// activation(x W^T + b), where W = U V if the layer is factored.
-    pub async fn apply(&self, device: &Device, x: &Tensor, activation: Activation) -> Result<Tensor> {
-        if let Some(factor) = &self.factor {
-            let inner = device.linear(x, factor, None, Activation::Identity).await?;
-            return device.linear(&inner, &self.weight, self.bias.as_ref(), activation).await;
-        }
-        device.linear(x, &self.weight, self.bias.as_ref(), activation).await
-    }
-}
 
 /// A normalisation on a device: of layers, or of root mean squares where it has no bias.
 #[derive(Debug, Clone)]
@@ -119,20 +84,23 @@ impl Block {
             head_dim: layer.head_dim,
             causal: architecture.causal,
         };
+        let mut attention = DeviceLinear::upload_all(device, &host.readers(Unit::Heads)).await?.into_iter();
+        let mut ffn = DeviceLinear::upload_all(device, &host.readers(Unit::Neurons)).await?.into_iter();
+        let missing = || Error::internal("a linear layer that was not uploaded");
         Ok(Self {
             shape,
             placement: architecture.placement,
             activation: architecture.activation,
-            query: DeviceLinear::upload(device, &host.query).await?,
-            key: DeviceLinear::upload(device, &host.key).await?,
-            value: DeviceLinear::upload(device, &host.value).await?,
+            query: attention.next().ok_or_else(missing)?,
+            key: attention.next().ok_or_else(missing)?,
+            value: attention.next().ok_or_else(missing)?,
             attention_output: DeviceLinear::upload(device, &host.attention_output).await?,
             attention_norm: DeviceNorm::read(device, checkpoint, &layer.attention_norm, architecture.norm_eps).await?,
             ffn_gate: match &host.ffn_gate {
-                Some(gate) => Some(DeviceLinear::upload(device, gate).await?),
+                Some(_) => Some(ffn.next().ok_or_else(missing)?),
                 None => None,
             },
-            ffn_input: DeviceLinear::upload(device, &host.ffn_input).await?,
+            ffn_input: ffn.next().ok_or_else(missing)?,
             ffn_output: DeviceLinear::upload(device, &host.ffn_output).await?,
             ffn_norm: DeviceNorm::read(device, checkpoint, &layer.ffn_norm, architecture.norm_eps).await?,
             rotary: architecture.rotary.clone(),
@@ -208,9 +176,8 @@ impl Block {
 
     /// Queries, keys and values of normalised states at given positions.
     async fn queries_keys_values(&self, device: &Device, x: &Tensor, positions: &[u32]) -> Result<[Tensor; 3]> {
-        let mut q = self.query.apply(device, x, Activation::Identity).await?;
-        let mut k = self.key.apply(device, x, Activation::Identity).await?;
-        let v = self.value.apply(device, x, Activation::Identity).await?;
+        let layers = [&self.query, &self.key, &self.value].map(|layer| (layer, Activation::Identity));
+        let [mut q, mut k, v] = DeviceLinear::apply_all(device, x, layers).await?;
         if let Some(Rotary { frequencies }) = &self.rotary {
             q = device.rotary(&q, positions, frequencies, self.shape.head_dim).await?;
             k = device.rotary(&k, positions, frequencies, self.shape.head_dim).await?;
@@ -258,8 +225,9 @@ impl Block {
         let x = self.before(device, x, &self.ffn_norm).await?;
         match &self.ffn_gate {
             Some(gate) => {
-                let gates = gate.apply(device, &x, self.activation).await?;
-                device.multiply(&gates, &self.ffn_input.apply(device, &x, Activation::Identity).await?).await
+                let layers = [(gate, self.activation), (&self.ffn_input, Activation::Identity)];
+                let [gates, inputs] = DeviceLinear::apply_all(device, &x, layers).await?;
+                device.multiply(&gates, &inputs).await
             }
             None => self.ffn_input.apply(device, &x, self.activation).await,
         }

@@ -4,6 +4,7 @@ use crate::base::{Error, Result};
 use crate::checkpoint::{Checkpoint, Dtype, Layout, Matrix, decode, encode};
 use crate::model::{Layer, Linear, Unit};
 use futures_util::future::{join3, join5};
+use std::rc::Rc;
 
 /// A linear layer on the host.
 #[derive(Debug, Clone)]
@@ -12,8 +13,24 @@ pub struct HostLinear {
     pub weight: Matrix,
     /// The bias as a column, [outputs, 1], where the layer has one.
     pub bias: Option<Matrix>,
-    /// V, [rank, inputs], where the layer is factored: then the weight is U, [outputs, rank], and the layer gives U V x.
-    pub factor: Option<Matrix>,
+    /// What comes before and beside it, where the layer is factored: then the weight is U, [outputs, rank], and the layer gives U V x + S x.
+    pub factor: Option<HostFactor>,
+}
+
+/// The matrices of a factored layer that read its input.
+#[derive(Debug, Clone)]
+pub struct HostFactor {
+    /// V, [rank, inputs]; layers that share it have the same.
+    pub inner: Rc<Matrix>,
+    /// S, [outputs, inputs], all zeros but for single weights.
+    pub singles: Option<Matrix>,
+}
+
+impl HostFactor {
+    /// Whether both read the same V.
+    pub fn shares(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.inner, &other.inner)
+    }
 }
 
 impl HostLinear {
@@ -35,10 +52,13 @@ impl HostLinear {
             }
         };
         let factor = async {
-            match &linear.factor {
-                Some(factor) => checkpoint.matrix(&factor.weight, Layout::OutIn).await.map(Some),
-                None => Ok(None),
-            }
+            let Some(factor) = &linear.factor else { return Ok::<_, Error>(None) };
+            let inner = Rc::new(checkpoint.matrix(&factor.weight, Layout::OutIn).await?);
+            let singles = match &factor.singles {
+                Some(singles) => Some(checkpoint.matrix(&singles.weight, Layout::OutIn).await?),
+                None => None,
+            };
+            Ok(Some(HostFactor { inner, singles }))
         };
         let (bias, factor, weight) = join3(bias, factor, checkpoint.matrix(&linear.weight, linear.layout)).await;
         Ok(Self { bias: bias?, weight: weight?, factor: factor? })
@@ -57,10 +77,10 @@ impl HostLinear {
     /// kept.
     ///
     /// # Errors
-    /// Their inputs or layouts differ.
+    /// Their inputs or layouts differ, or some are factored and do not share V.
     pub fn join(parts: &[&Self]) -> Result<Self> {
         let dtypes = |part: &Self| (part.weight.dtype, part.bias.as_ref().map(|bias| bias.dtype));
-        if parts.iter().any(|part| part.factor.is_some()) {
+        if parts.iter().any(|part| part.factor.is_some()) && !Self::share(parts) {
             return Err(Error::internal("a join of factored layers"));
         }
         let alike = parts.windows(2).all(|pair| dtypes(pair[0]) == dtypes(pair[1]));
@@ -75,7 +95,22 @@ impl HostLinear {
         let weights: Vec<&Matrix> = parts.iter().map(|part| &part.weight).collect();
         let biases: Option<Vec<&Matrix>> = parts.iter().map(|part| part.bias.as_ref()).collect();
         let bias = biases.map(|biases| Matrix::join_outputs(&biases)).transpose()?;
-        Ok(Self { weight: Matrix::join_outputs(&weights)?, bias, factor: None })
+        let factor = match parts.first().and_then(|part| part.factor.as_ref()) {
+            Some(HostFactor { inner, .. }) => {
+                let singles: Option<Vec<&Matrix>> =
+                    parts.iter().map(|part| part.factor.as_ref().and_then(|factor| factor.singles.as_ref())).collect();
+                let singles = singles.map(|singles| Matrix::join_outputs(&singles)).transpose()?;
+                Some(HostFactor { inner: inner.clone(), singles })
+            }
+            None => None,
+        };
+        Ok(Self { weight: Matrix::join_outputs(&weights)?, bias, factor })
+    }
+
+    /// Whether all of these layers read the same V.
+    pub fn share(parts: &[&Self]) -> bool {
+        let factors: Option<Vec<&HostFactor>> = parts.iter().map(|part| part.factor.as_ref()).collect();
+        factors.is_some_and(|factors| factors.windows(2).all(|pair| pair[0].shares(pair[1])))
     }
 
     /// One of the layers that lie side by side in the same tensors: its first output there, and how many it has.
@@ -86,13 +121,20 @@ impl HostLinear {
     /// Only these outputs: rows of the logical [out, in] matrix and entries of the bias.
     pub fn keep_outputs(&self, indices: &[u32]) -> Self {
         let bias = self.bias.as_ref().map(|bias| bias.keep_outputs(indices));
-        Self { weight: self.weight.keep_outputs(indices), bias, factor: self.factor.clone() }
+        let factor = self.factor.as_ref().map(|factor| HostFactor {
+            inner: factor.inner.clone(),
+            singles: factor.singles.as_ref().map(|singles| singles.keep_outputs(indices)),
+        });
+        Self { weight: self.weight.keep_outputs(indices), bias, factor }
     }
 
     /// Only these inputs; the bias stays.
     pub fn keep_inputs(&self, indices: &[u32]) -> Self {
         match &self.factor {
-            Some(factor) => Self { factor: Some(factor.keep_inputs(indices)), ..self.clone() },
+            Some(factor) => {
+                let singles = factor.singles.as_ref().map(|singles| singles.keep_inputs(indices));
+                Self { factor: Some(HostFactor { inner: Rc::new(factor.inner.keep_inputs(indices)), singles }), ..self.clone() }
+            }
             None => Self { weight: self.weight.keep_inputs(indices), bias: self.bias.clone(), factor: None },
         }
     }
@@ -117,8 +159,15 @@ impl HostLinear {
             }
             Ok(Matrix { dtype: wanted, bytes: encoded.bytes, ..matrix.clone() })
         };
-        let [bias, factor] = [&self.bias, &self.factor].map(|matrix| matrix.as_ref().map(convert).transpose());
-        Ok(Self { weight: convert(&self.weight)?, bias: bias?, factor: factor? })
+        let factor = match &self.factor {
+            Some(HostFactor { inner, singles }) => {
+                // What is shared stays shared where nothing changes.
+                let inner = if dtype(inner.dtype) == inner.dtype { inner.clone() } else { Rc::new(convert(inner)?) };
+                Some(HostFactor { inner, singles: singles.as_ref().map(convert).transpose()? })
+            }
+            None => None,
+        };
+        Ok(Self { weight: convert(&self.weight)?, bias: self.bias.as_ref().map(convert).transpose()?, factor })
     }
 
     /// Values of the bias, zeros where there is none.
@@ -175,7 +224,7 @@ impl HostLayer {
         )
         .await;
         let (query, key, value) = attention?;
-        Ok(Self {
+        let mut host = Self {
             query,
             key,
             value,
@@ -183,7 +232,30 @@ impl HostLayer {
             ffn_gate: ffn_gate?,
             ffn_input: ffn_input?,
             ffn_output: ffn_output?,
-        })
+        };
+        let names: Vec<Option<&str>> =
+            layer.linears().iter().map(|linear| linear.factor.as_ref().map(|factor| factor.weight.as_str())).collect();
+        host.share(|first, second| names[first] == names[second]);
+        Ok(host)
+    }
+
+    /// Lets linear layers have one V in common with the first one before them that has the same, by their places.
+    fn share(&mut self, same: impl Fn(usize, usize) -> bool) {
+        let mut linears = self.linears_mut();
+        for second in 1..linears.len() {
+            let (before, after) = linears.split_at_mut(second);
+            let first = before.iter().enumerate().find(|&(first, _)| same(first, second)).and_then(|(_, linear)| linear.factor.as_ref());
+            if let (Some(factor), Some(first)) = (after.first_mut().and_then(|linear| linear.factor.as_mut()), first) {
+                factor.inner = first.inner.clone();
+            }
+        }
+    }
+
+    /// The place of the first linear layer that reads the same V as the one at a place, where that is another.
+    pub fn shared_with(&self, place: usize) -> Option<usize> {
+        let linears = self.linears();
+        let factor = linears.get(place)?.factor.as_ref()?;
+        linears[..place].iter().position(|other| other.factor.as_ref().is_some_and(|other| other.shares(factor)))
     }
 
     /// Query, key and value.
@@ -237,8 +309,10 @@ impl HostLayer {
     /// The message names the tensor.
     pub fn check_finite(&self, layer: &Layer) -> Result<()> {
         for (host, linear) in self.linears().into_iter().zip(layer.linears()) {
-            let factor = host.factor.iter().zip(linear.factor.as_ref().map(|factor| &factor.weight));
-            let others = host.bias.iter().zip(&linear.bias).chain(factor);
+            let inner = host.factor.iter().map(|factor| factor.inner.as_ref()).zip(linear.factor.as_ref().map(|factor| &factor.weight));
+            let singles = host.factor.iter().filter_map(|factor| factor.singles.as_ref());
+            let names = linear.factor.iter().filter_map(|factor| factor.singles.as_ref()).map(|singles| &singles.weight);
+            let others = host.bias.iter().zip(&linear.bias).chain(inner).chain(singles.zip(names));
             if let Some((_, name)) = [(&host.weight, &linear.weight)].into_iter().chain(others).find(|(matrix, _)| !matrix.is_finite()) {
                 return Err(Error::input(format!(
                     "Tensor {name} holds values that are not finite; its weights are damaged, download the model again."
@@ -250,11 +324,13 @@ impl HostLayer {
 
     /// Bytes of weights and biases.
     pub fn bytes(&self) -> u64 {
-        let size = |linear: &HostLinear| {
-            let others = linear.bias.iter().chain(&linear.factor).map(|matrix| matrix.bytes.len());
-            linear.weight.bytes.len() + others.sum::<usize>()
+        let size = |(place, linear): (usize, &HostLinear)| {
+            let factor = linear.factor.as_ref();
+            let inner = factor.filter(|_| self.shared_with(place).is_none()).map(|factor| factor.inner.as_ref());
+            let others = linear.bias.iter().chain(inner).chain(factor.and_then(|factor| factor.singles.as_ref()));
+            (linear.weight.bytes.len() + others.map(|matrix| matrix.bytes.len()).sum::<usize>()) as u64
         };
-        self.linears().into_iter().map(|linear| size(linear) as u64).sum()
+        self.linears().into_iter().enumerate().map(size).sum()
     }
 }
 
@@ -290,7 +366,7 @@ impl HostLayer {
 
     /// The block in other dtypes, as [`HostLinear::converted`].
     pub fn converted(&self, dtype: impl Fn(Dtype) -> Dtype + Copy) -> Result<Self> {
-        Ok(Self {
+        let mut host = Self {
             query: self.query.converted(dtype)?,
             key: self.key.converted(dtype)?,
             value: self.value.converted(dtype)?,
@@ -298,6 +374,8 @@ impl HostLayer {
             ffn_gate: self.ffn_gate.as_ref().map(|gate| gate.converted(dtype)).transpose()?,
             ffn_input: self.ffn_input.converted(dtype)?,
             ffn_output: self.ffn_output.converted(dtype)?,
-        })
+        };
+        host.share(|first, second| self.shared_with(second) == Some(first));
+        Ok(host)
     }
 }

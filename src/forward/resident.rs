@@ -123,7 +123,13 @@ fn linear_bytes(device: &Device, checkpoint: &Checkpoint, linear: &Linear) -> Re
     let size = element_bytes(device, checkpoint, &linear.weight)?;
     let bias = if linear.bias.is_some() { 4 * linear.outputs as u64 } else { 0 };
     let (outputs, inputs) = (linear.outputs as u64, linear.inputs as u64);
-    let weights = linear.factor.as_ref().map_or(outputs * inputs, |factor| factor.rank as u64 * (outputs + inputs));
+    let weights = match &linear.factor {
+        Some(factor) => {
+            let inner = if factor.shared { 0 } else { inputs };
+            factor.rank as u64 * (outputs + inner) + factor.singles.as_ref().map_or(0, |_| outputs * inputs)
+        }
+        None => outputs * inputs,
+    };
     Ok(weights * size + bias)
 }
 

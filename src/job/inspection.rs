@@ -78,7 +78,7 @@ pub async fn inspect(folder: &Folder) -> Result<Inspection> {
         vocabulary: architecture.vocabulary,
         positions: architecture.positions,
         layers: architecture.layers.iter().map(|layer| LayerUnits { heads: layer.units(Unit::Heads), neurons: layer.neurons }).collect(),
-        parameters: checkpoint.parameters(),
+        parameters: checkpoint.parameters().saturating_sub(architecture.idle_weights()),
         linear_parameters: architecture.linear_parameters(),
         bytes: checkpoint.stored_bytes(),
         dtypes,

@@ -200,13 +200,20 @@ pub struct UnitOutcome {
 pub struct LinearOutcome {
     /// Name of its weight; of layers that share a tensor, with which of them it is.
     pub tensor: String,
+    /// Names of the weights of further layers, where they share a factor with it: then all else here is of all of them together, and the
+    /// error is the mean of theirs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub with: Vec<String>,
     /// Outputs and inputs.
     pub shape: [usize; 2],
-    /// Parameters that are left: weights that are not zero, or both factors.
+    /// Parameters that are left: weights that are not zero, or both factors and the single weights beside their product.
     pub kept: u64,
     /// The rank that is left, where it is a product now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rank: Option<usize>,
+    /// Of what is left, single weights beside the product.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub singles: Option<u64>,
     /// Squared error of its output on the calibration text, relative to the output's own square, before anything made up for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<f64>,
@@ -440,7 +447,13 @@ pub(super) fn card(report: &Report, name: &str) -> Card {
             method.criterion, method.allocation, method.pattern, method.update
         ),
         Method::LowRank(method) => {
-            format!("Lowered the ranks of weights by the factorisation {} with {} allocation", method.factorisation, method.allocation)
+            let joint = if method.joint { "; layers that read the same may share a factor" } else { "" };
+            let sparse = match method.sparse > 0.0 {
+                true => format!("; {:.0} % of what a lowered layer keeps are single weights beside the product", 100.0 * method.sparse),
+                false => String::new(),
+            };
+            let (factorisation, allocation) = (&method.factorisation, &method.allocation);
+            format!("Lowered the ranks of weights by the factorisation {factorisation} with {allocation} allocation{joint}{sparse}")
         }
         Method::Plan(method) => format!("Removed what a given plan lists; {}", repaired(&method.repair)),
     };

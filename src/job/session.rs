@@ -2,6 +2,7 @@
 
 use super::changes::{Changes, Found};
 use super::evaluation::{self, Measured};
+use super::low_rank::Taken;
 use super::repair::SecondPass;
 use super::report::{Findings, Seconds, Sizes, UnitScores, card};
 use super::{
@@ -17,7 +18,7 @@ use crate::evaluate::Size;
 use crate::export::{Artifacts, OutputKind, OutputOptions, assemble, check_plan};
 use crate::model::{Structure, Unit};
 use crate::recipe::{Method, Recipe, Structured, needs};
-use crate::score::{LayerScores, LayerSpectra, Whole, hidden_scores};
+use crate::score::{LayerScores, Whole, hidden_scores};
 use crate::text::{CalibrationOptions, CalibrationUsed};
 use std::rc::Rc;
 
@@ -38,8 +39,8 @@ pub struct Session {
     /// Time that went into what is shared.
     shared: Seconds,
     scored: Option<Scored>,
-    /// Spectra of the linear layers, and the factorisation that gave them.
-    pub(super) spectra: Option<(String, Rc<Vec<LayerSpectra>>)>,
+    /// Spectra of the linear layers.
+    pub(super) spectra: Option<Taken>,
 }
 
 /// Scores, and what they were asked for.

@@ -19,7 +19,7 @@ pub(super) struct Family {
 
 pub(super) fn describe(config: &Config, checkpoint: &Checkpoint) -> Result<Architecture> {
     let body = encoder(config, checkpoint, Family { name: "bert", class: "BertModel", prefix: "bert.", first_position: 0 })?;
-    let head = head(&Shapes { checkpoint }, body.hidden, body.vocabulary, &body.embeddings)?;
+    let head = head(&Shapes::new(config, checkpoint), body.hidden, body.vocabulary, &body.embeddings)?;
     Ok(Architecture { head, ..body })
 }
 
@@ -35,7 +35,7 @@ pub(super) fn encoder(config: &Config, checkpoint: &Checkpoint, family: Family) 
     let heads = config.size("num_attention_heads")?;
     let head_dim = super::head_width(config, "hidden_size", "num_attention_heads")?;
     let neurons = config.size("intermediate_size")?;
-    let shapes = Shapes { checkpoint };
+    let shapes = Shapes::new(config, checkpoint);
     let prefix = if shapes.has(&format!("{}embeddings.word_embeddings.weight", family.prefix)) { family.prefix } else { "" };
 
     let layers = (0..config.size("num_hidden_layers")?)

@@ -13,7 +13,7 @@ pub(super) fn describe(config: &Config, checkpoint: &Checkpoint) -> Result<Archi
     let heads = config.size("n_heads")?;
     let head_dim = super::head_width(config, "dim", "n_heads")?;
     let neurons = config.size("hidden_dim")?;
-    let shapes = Shapes { checkpoint };
+    let shapes = Shapes::new(config, checkpoint);
     let prefix = if shapes.has("distilbert.embeddings.word_embeddings.weight") { "distilbert." } else { "" };
     let layers = (0..config.size("n_layers")?)
         .map(|index| {

@@ -6,9 +6,12 @@ use crate::base::{Error, Result};
 /// Key under which a `sliced` output keeps what a stock config cannot say.
 pub const LAYERS_FIELD: &str = "coppice_layers";
 
-/// Config field of our own that holds the rank of each factored layer by its name, null for one that is not factored but has tensors
-/// of its own since its neighbours are.
+/// Config field of our own that holds the rank of each factored layer by its name; the name of another layer where it reads that one's
+/// first factor; null for one that is not factored but has tensors of its own since its neighbours are.
 pub const RANKS_FIELD: &str = "coppice_ranks";
+
+/// Config field of our own that holds how many single weights a factored layer has beside its product, by its name.
+pub const SINGLES_FIELD: &str = "coppice_sparse";
 
 /// Heads and neurons of layer `index`: the config's own, or those a `sliced` output lists by layer.
 pub(super) fn layer_widths(config: &Config, index: usize, heads: usize, neurons: usize) -> Result<(usize, usize)> {

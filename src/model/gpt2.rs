@@ -20,7 +20,7 @@ pub(super) fn describe(config: &Config, checkpoint: &Checkpoint) -> Result<Archi
     let heads = config.size("n_head")?;
     let head_dim = super::head_width(config, "n_embd", "n_head")?;
     let neurons = config.size_or("n_inner", 4 * hidden)?;
-    let shapes = Shapes { checkpoint };
+    let shapes = Shapes::new(config, checkpoint);
     let prefix = if shapes.has("transformer.wte.weight") { "transformer." } else { "" };
     let layers = (0..config.size("n_layer")?)
         .map(|index| {

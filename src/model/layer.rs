@@ -30,6 +30,27 @@ pub struct Factor {
     pub weight: String,
     /// Rows of V.
     pub rank: usize,
+    /// Whether a layer of the block before this one reads the same V, which is counted there.
+    pub shared: bool,
+    /// Single weights that are added to the product, where there are some.
+    pub singles: Option<Singles>,
+}
+
+impl Factor {
+    /// The same for a further layer in the same tensors: what it holds is counted already.
+    pub(super) fn counted(&self) -> Self {
+        let singles = self.singles.as_ref().map(|singles| Singles { kept: 0, ..singles.clone() });
+        Self { shared: true, singles, ..self.clone() }
+    }
+}
+
+/// Single weights beside the product of a factored layer: it gives U V x + S x.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Singles {
+    /// Tensor name of S, [outputs, inputs], which is packed in the file.
+    pub weight: String,
+    /// How many S has; where its tensor is that of several layers, they are counted with the first.
+    pub kept: u64,
 }
 
 /// A normalisation layer.
@@ -183,7 +204,10 @@ impl Layer {
         let neurons = neurons as u64;
         let bias = |linear: &Linear, width: u64| if linear.bias.is_some() { width } else { 0 };
         let weights = |linear: &Linear, width: u64| match &linear.factor {
-            Some(factor) => factor.rank as u64 * (width + hidden),
+            Some(factor) => {
+                let inner = if factor.shared { 0 } else { hidden };
+                factor.rank as u64 * (width + inner) + factor.singles.as_ref().map_or(0, |singles| singles.kept)
+            }
             None => width * hidden,
         };
         let into = |linear: &Linear, width: u64| weights(linear, width) + bias(linear, width);
@@ -196,6 +220,16 @@ impl Layer {
             + gate
             + into(&self.ffn_input, neurons)
             + out_of(&self.ffn_output, neurons)
+    }
+
+    /// Zeros that are multiplied like weights: those among the single weights of factored layers.
+    pub fn idle_weights(&self) -> u64 {
+        let idle = |linear: &&Linear| {
+            let singles = linear.factor.as_ref()?.singles.as_ref()?;
+            // Of a tensor of several layers all weights are counted with the first of them.
+            Some((linear.outputs as i64 * linear.inputs as i64) - singles.kept as i64)
+        };
+        self.linears().iter().filter_map(idle).sum::<i64>().max(0) as u64
     }
 
     /// Floating-point operations a token of attention itself with `heads` units left, where a token sees `seen` tokens: four a

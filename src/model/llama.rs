@@ -72,7 +72,7 @@ pub(super) fn decoder(config: &Config, checkpoint: &Checkpoint, family: Family) 
         None => super::head_width(config, "hidden_size", HEADS)?,
     };
     let neurons = config.size("intermediate_size")?;
-    let shapes = Shapes { checkpoint };
+    let shapes = Shapes::new(config, checkpoint);
     let prefix = if shapes.has("model.embed_tokens.weight") { "model." } else { "" };
     let group = heads / kv_heads;
     let biases = &family.biases;

@@ -26,9 +26,9 @@ mod units;
 
 pub use activation::Activation;
 pub use config::Config;
-pub use fields::{LAYERS_FIELD, RANKS_FIELD};
+pub use fields::{LAYERS_FIELD, RANKS_FIELD, SINGLES_FIELD};
 pub use hidden::{Side, Sides};
-pub use layer::{Factor, Layer, Linear, Norm, NormKind, NormPlacement, Rotary};
+pub use layer::{Factor, Layer, Linear, Norm, NormKind, NormPlacement, Rotary, Singles};
 pub use structure::Structure;
 pub use units::Unit;
 
@@ -215,6 +215,11 @@ impl Architecture {
     /// Tokens that a token attends to, in the mean over a sequence of `length` tokens.
     pub fn seen(&self, length: f64) -> f64 {
         if self.causal { length / 2.0 } else { length }
+    }
+
+    /// Zeros of all blocks that are multiplied like weights: [`Layer::idle_weights`].
+    pub fn idle_weights(&self) -> u64 {
+        self.layers.iter().map(Layer::idle_weights).sum()
     }
 
     /// Parameters of the blocks' linear layers, which ratios refer to.

@@ -32,7 +32,7 @@ pub(super) fn describe(config: &Config, checkpoint: &Checkpoint) -> Result<Archi
     let head_dim = super::head_width(config, "hidden_size", "num_attention_heads")?;
     let neurons = config.size("ffn_dim")?;
     let biased = config.flag_or(BIASES, true)?;
-    let shapes = Shapes { checkpoint };
+    let shapes = Shapes::new(config, checkpoint);
     let at = if shapes.has("model.decoder.embed_tokens.weight") { "model.decoder" } else { "decoder" };
     let layers = (0..config.size("num_hidden_layers")?)
         .map(|index| {

@@ -10,7 +10,7 @@ pub(super) fn describe(config: &Config, checkpoint: &Checkpoint) -> Result<Archi
     let padding = config.get("pad_token_id").and_then(serde_json::Value::as_u64).map_or(1, |id| id as usize);
     let family = bert::Family { name: "roberta", class: "RobertaModel", prefix: "roberta.", first_position: padding + 1 };
     let body = bert::encoder(config, checkpoint, family)?;
-    let head = head(&Shapes { checkpoint }, body.hidden, body.vocabulary, &body.embeddings)?;
+    let head = head(&Shapes::new(config, checkpoint), body.hidden, body.vocabulary, &body.embeddings)?;
     Ok(Architecture { head, ..body })
 }
 

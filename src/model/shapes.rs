@@ -1,15 +1,26 @@
 //! Looking tensors up, and checking their shapes against the config.
 
-use super::{Factor, Linear, Norm};
+use super::{Config, Factor, Linear, Norm, RANKS_FIELD, Singles};
 use crate::base::{Error, Result};
 use crate::checkpoint::{Checkpoint, Layout};
+use serde_json::Value;
 
 /// The tensors of a checkpoint, by what a family expects of them.
 pub(super) struct Shapes<'a> {
     pub(super) checkpoint: &'a Checkpoint,
+    config: &'a Config,
 }
 
-impl Shapes<'_> {
+impl<'a> Shapes<'a> {
+    pub(super) fn new(config: &'a Config, checkpoint: &'a Checkpoint) -> Self {
+        Self { checkpoint, config }
+    }
+
+    /// The factored layer whose first matrix the layer `at` reads too, where the config says that there is one.
+    fn sharing(&self, at: &str) -> Option<&str> {
+        self.config.get(RANKS_FIELD)?.get(at).and_then(Value::as_str)
+    }
+
     /// Name of a tensor of this shape.
     fn named(&self, name: &str, shape: &[usize]) -> Result<String> {
         let entry = self.checkpoint.require(name)?;
@@ -63,13 +74,19 @@ impl Shapes<'_> {
         })
     }
 
-    /// `at.v.weight`, [rank, inputs], and `at.u.weight`, [outputs, rank], with `at.u.bias`, where they are there in place of
-    /// `at.weight`.
+    /// `at.v.weight`, [rank, inputs], or that of the layer that it shares it with, and `at.u.weight`, [outputs, rank], with `at.u.bias`
+    /// and perhaps `at.s.weight`, [outputs, inputs], where they are there in place of `at.weight`.
     fn factored(&self, at: &str, outputs: usize, inputs: usize, biased: bool) -> Result<Option<Linear>> {
-        let [v, u, bias] = ["v.weight", "u.weight", "u.bias"].map(|end| format!("{at}.{end}"));
-        if self.has(&format!("{at}.weight")) || !self.has(&v) {
+        let sharing = self.sharing(at);
+        let v = format!("{}.v.weight", sharing.unwrap_or(at));
+        let [u, s, bias] = ["u.weight", "s.weight", "u.bias"].map(|end| format!("{at}.{end}"));
+        if self.has(&format!("{at}.weight")) || !self.has(&u) {
             return Ok(None);
         }
+        let singles = match self.checkpoint.get(&s) {
+            Some(entry) => Some(Singles { kept: entry.kept(), weight: self.table(&s, outputs, inputs)? }),
+            None => None,
+        };
         let rank = self.checkpoint.require(&v)?.shape.first().map_or(0, |&rank| rank as usize);
         Ok(Some(Linear {
             weight: self.table(&u, outputs, rank)?,
@@ -77,7 +94,7 @@ impl Shapes<'_> {
             layout: Layout::OutIn,
             outputs,
             inputs,
-            factor: Some(Factor { weight: self.table(&v, rank, inputs)?, rank }),
+            factor: Some(Factor { weight: self.table(&v, rank, inputs)?, rank, shared: sharing.is_some(), singles }),
             fused_at: None,
         }))
     }
@@ -108,7 +125,12 @@ impl Shapes<'_> {
             return Ok([part("q")?, part("k")?, part("v")?]);
         }
         let fused = self.conv1d(at, 3 * width, inputs)?;
-        Ok([0, 1, 2].map(|place| Linear { outputs: width, fused_at: Some(place * width), ..fused.clone() }))
+        Ok([0, 1, 2].map(|place| Linear {
+            outputs: width,
+            fused_at: Some(place * width),
+            factor: fused.factor.as_ref().map(|factor| if place == 0 { factor.clone() } else { factor.counted() }),
+            ..fused.clone()
+        }))
     }
 
     /// A layer normalisation, `at.weight` and `at.bias`.

@@ -20,6 +20,11 @@ pub struct LowRank {
     pub floor: f64,
     /// What errors are weighed by, where the allocation weighs.
     pub sensitivity: Sensitivity,
+    /// Whether layers that read the same, q, k and v, or gate and first FFN matrix, share the factor that reads it: then a rank of all of
+    /// them costs inputs + Σ outputs. Where the allocation has one price, only where that is better.
+    pub joint: bool,
+    /// Share of what a lowered layer keeps that is spent on single weights of what its product leaves.
+    pub sparse: f64,
 }
 
 /// How it is measured what the error of a group of linear layers costs the model's answers.
@@ -43,6 +48,8 @@ impl Default for LowRank {
             ratio: 0.3,
             floor: 0.5,
             sensitivity: Sensitivity::default(),
+            joint: false,
+            sparse: 0.0,
         }
     }
 }
@@ -58,6 +65,9 @@ impl LowRank {
         }
         if !(0.0..=1.0).contains(&self.floor) {
             return Err(Error::recipe(format!("method.floor is {}; it must be between 0 and 1.", self.floor)));
+        }
+        if !(0.0..1.0).contains(&self.sparse) {
+            return Err(Error::recipe(format!("method.sparse is {}; it must be at least 0 and below 1.", self.sparse)));
         }
         factorisation(&self.factorisation)?;
         rank_allocation(&self.allocation)?;

@@ -29,7 +29,8 @@ pub use options::ScoreOptions;
 pub use pooled::pooled_outputs;
 pub use site::Site;
 pub use spectrum::{
-    FACTORISATIONS, Factorisation, Form, Inputs, LayerSpectra, Scaling, Spectrum, factorisation, group, lower_linear, spectrum,
+    FACTORISATIONS, Factorisation, Form, Inputs, LayerSpectra, Low, Member, Part, Scaling, Singles, Spectrum, factorisation, group, lower,
+    spectrum_of,
 };
 pub use whole::Whole;
 

@@ -23,6 +23,10 @@ impl RankAllocation for Global {
         "One price of a parameter for all layers: ranks go where they take away most of the error that the model's answers feel."
     }
 
+    fn chooses_sharing(&self) -> bool {
+        true
+    }
+
     fn ranks(&self, request: &RankRequest<'_>) -> Ranks {
         let mut ranks: Ranks = request.spectra.iter().map(|spectrum| Some(request.least(spectrum))).collect();
         let mut steps: Vec<Step> = Vec::new();

@@ -3,12 +3,14 @@
 mod global;
 mod greedy;
 mod probe;
+mod sharing;
 mod soft_threshold;
 #[cfg(test)]
 mod tests;
 mod uniform;
 
 pub use probe::{GroupProbe, Probing, probe_ranks};
+pub use sharing::{Sharing, share};
 
 use crate::base::{Error, Result};
 use crate::score::Spectrum;
@@ -56,6 +58,10 @@ pub trait RankAllocation: Sync {
     /// Whether it weighs errors by what they cost the model's answers, which has to be measured.
     fn weighs(&self) -> bool {
         true
+    }
+    /// Whether it lets layers share a factor only where its price says that this is better.
+    fn chooses_sharing(&self) -> bool {
+        false
     }
     /// The ranks.
     fn ranks(&self, request: &RankRequest<'_>) -> Ranks;

@@ -8,7 +8,7 @@ use crate::checkpoint::{Checkpoint, Dtype};
 use crate::device::Device;
 use crate::forward::{Answers, Batch, Block, DeviceLinear, HostLayer, each_layer};
 use crate::model::{Architecture, Layer, Unit};
-use crate::score::{Form, LayerSpectra, group, lower_linear};
+use crate::score::{Form, LayerSpectra, group, lower};
 use serde::Serialize;
 
 /// What probes run on.
@@ -43,7 +43,7 @@ pub struct GroupProbe {
     pub within: f64,
 }
 
-/// Lowers every group of every layer alone, and all but it, to the ranks [linear layer] of each layer, and measures what that does.
+/// Lowers every group of every layer alone, and all but it, to the ranks [part] of each layer, and measures what that does.
 /// What groups cost alone adds up to too little where errors feed on each other; what they cost within tells of that.
 ///
 /// # Errors
@@ -125,14 +125,14 @@ async fn lowered_group(
     input: usize,
 ) -> Result<(Vec<DeviceLinear>, f64)> {
     let (device, store) = (probing.device, probing.store);
+    let (linears, means) = (host.linears(), &spectra.means[input]);
     let mut uploaded = Vec::new();
     let mut error = 0.0;
-    for (place, linear) in host.linears().into_iter().enumerate().filter(|&(place, _)| group(layer, place) == input) {
-        let (spectrum, rank) = (&spectra.linears[place], ranks[place]);
-        let means = &spectra.means[input];
-        let linear = lower_linear(device, store, linear, (spectrum, means), rank, Form::Factors, |_| Dtype::F32).await?;
-        uploaded.push(DeviceLinear::upload(device, &linear).await?);
-        error += if spectrum.total > 0.0 { spectrum.errors()[rank] / spectrum.total } else { 0.0 };
+    for (part, &rank) in spectra.parts.iter().zip(ranks).filter(|(part, _)| group(layer, part.places.start) == input) {
+        let hosts = part.of(&linears);
+        let low = lower(device, store, &hosts, (&part.spectrum, means), (rank, None), Form::Factors, |_| Dtype::F32).await?;
+        error += part.spectrum.relative(low.error);
+        uploaded.extend(DeviceLinear::upload_all(device, &low.linears.iter().collect::<Vec<_>>()).await?);
     }
     Ok((uploaded, error))
 }

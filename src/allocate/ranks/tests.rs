@@ -1,6 +1,6 @@
 //! Ranks against exhaustive search and against what the budget says.
 
-use super::{RANK_ALLOCATIONS, RankRequest, Ranks, kept_parameters};
+use super::{RANK_ALLOCATIONS, RankRequest, Ranks, Sharing, kept_parameters, share};
 use crate::base::Random;
 use crate::score::Spectrum;
 
@@ -84,5 +84,56 @@ fn two_layers_get_the_best_of_all_ranks() {
             }
         }
         assert!((found - best).abs() < 1e-12, "{seed}: {found}, best {best}");
+    }
+}
+
+/// The least weighted error of a group's ranks, floor or above, within a budget: separate ones by exhaustive search over two layers.
+fn least_error(group: &Sharing<'_>, joint: bool, budget: usize) -> f64 {
+    let options = |(spectrum, weight): (&Spectrum, f64)| -> Vec<(usize, f64)> {
+        let ranks = spectrum.errors().into_iter().enumerate().map(|(rank, error)| (spectrum.cost(rank), weight * error));
+        ranks.chain([(spectrum.dense(), 0.0)]).collect()
+    };
+    let fits =
+        |options: Vec<(usize, f64)>| options.into_iter().filter(|one| one.0 <= budget).map(|one| one.1).fold(f64::INFINITY, f64::min);
+    match (joint, &group.apart[..]) {
+        (false, &[a, b]) => {
+            let (a, b) = (options(a), options(b));
+            fits(a.iter().flat_map(|a| b.iter().map(|b| (a.0 + b.0, a.1 + b.1))).collect())
+        }
+        _ => fits(options(group.joint)),
+    }
+}
+
+#[test]
+fn layers_share_where_that_leaves_less_error() {
+    let mut decided = [0, 0];
+    for seed in 0..40 {
+        let mut random = Random::new(seed);
+        let mut spectrum = |m: usize, n: usize, size: f64| {
+            let speed = 2.0 * random.uniform();
+            let gains: Vec<f64> = (1..=m * n / (m + n)).map(|i| size * (i as f64).powf(-speed)).collect();
+            let total = gains.iter().sum::<f64>() * 1.05;
+            Spectrum::known(m, n, gains, total)
+        };
+        let (a, b, joint) = (spectrum(16, 16, 1.0), spectrum(16, 16, 1.0), spectrum(32, 16, 2.0));
+        let group = Sharing { apart: vec![(&a, 1.0), (&b, 1.0)], joint: (&joint, 1.0) };
+        let kept = 0.5;
+        let shared = share(std::slice::from_ref(&group), kept, 0.0)[0];
+        let budget = (kept * joint.dense() as f64) as usize;
+        let [apart, joint] = [false, true].map(|joint| least_error(&group, joint, budget));
+        // One price settles it but for what lies between two ranks.
+        let (found, other) = if shared { (joint, apart) } else { (apart, joint) };
+        assert!(found <= other + 0.05, "{seed}: {found}, the other way {other}");
+        decided[usize::from(shared)] += 1;
+    }
+    assert!(decided[0] > 4 && decided[1] > 4, "{decided:?}");
+}
+
+#[test]
+fn a_layer_alone_shares_nothing() {
+    for seed in 0..5 {
+        let spectra = spectra(seed);
+        let groups: Vec<Sharing<'_>> = spectra.iter().map(|one| Sharing { apart: vec![(one, 1.0)], joint: (one, 1.0) }).collect();
+        assert!(share(&groups, 0.6, 0.5).iter().all(|&shared| !shared));
     }
 }

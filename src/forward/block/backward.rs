@@ -2,7 +2,7 @@
 //! to weights. What the forward direction computes is computed anew from the block's input (Chen et al., 2016), so that between
 //! layers only those inputs are kept.
 
-use super::{Batch, Block, DeviceLinear, DeviceNorm};
+use super::{Batch, Block, DeviceNorm};
 use crate::base::Result;
 use crate::device::{Activation, Device, Segments, Tensor};
 use crate::model::{NormPlacement, Rotary};
@@ -25,17 +25,6 @@ pub struct BlockGradient {
     /// With respect to factors on the channels of attention and of the FFN, in the order of [`crate::model::Unit::ALL`]; see
     /// [`SublayerGradient::masks`].
     pub masks: [Tensor; 2],
-}
-
-impl DeviceLinear {
-    /// upstream W: the gradient with respect to the input of the layer without activation.
-    pub(in crate::forward) async fn backward(&self, device: &Device, upstream: &Tensor) -> Result<Tensor> {
-        let below = device.linear_backward(upstream, &self.weight).await?;
-        match &self.factor {
-            Some(factor) => device.linear_backward(&below, factor).await,
-            None => Ok(below),
-        }
-    }
 }
 
 impl DeviceNorm {

@@ -209,7 +209,7 @@ impl<'a> Pruner<'a> {
         }
         let kept = decode(written.dtype, &written.bytes)?.iter().filter(|value| **value != 0.0).count() as u64;
         let shape = [matrix.outputs(), matrix.inputs()];
-        Ok((written, LinearOutcome { tensor, shape, kept, rank: None, error: Some(error), error_after }))
+        Ok((written, LinearOutcome { tensor, with: Vec::new(), shape, kept, rank: None, singles: None, error: Some(error), error_after }))
     }
 
     /// Squared error of the outputs on the tokens that check them, relative to their own square.

@@ -49,6 +49,12 @@ impl Inputs {
         Ok(Self { gram, means, mean_squares: sums.squares.iter().map(|square| square / count).collect(), root: None })
     }
 
+    /// The diagonal of the Gram matrix, [n]: what each input adds to the error of a weight on it.
+    pub(super) async fn variances(&self, device: &Device) -> Result<Vec<f64>> {
+        let n = self.gram.rows();
+        Ok(device.read(&self.gram).await?.into_iter().step_by(n + 1).map(f64::from).collect())
+    }
+
     /// L of L Lᵀ = gram, [n, n]; slightly damped, since fewer tokens than inputs, or rounding, leave it without a root.
     pub(super) async fn root(&mut self, device: &Device) -> Result<&Tensor> {
         let n = self.gram.rows();

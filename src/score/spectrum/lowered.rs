@@ -1,11 +1,14 @@
 //! A linear layer at a lower rank.
 
 use super::Spectrum;
+use super::singles::{Singles, with_singles};
+use super::stacked::{apart, stacked};
 use crate::base::{Error, Result};
 use crate::calibrate::Store;
 use crate::checkpoint::{Dtype, Layout, Matrix};
 use crate::device::{Device, Op, Tensor};
-use crate::forward::HostLinear;
+use crate::forward::{HostFactor, HostLinear};
+use std::rc::Rc;
 
 /// Ŵ = U_r (U_rᵀ W), and what its bias must take up.
 pub(super) struct Lowered {
@@ -15,8 +18,12 @@ pub(super) struct Lowered {
     pub(super) right: Tensor,
     /// Ŵᵀ, [inputs, outputs].
     pub(super) product: Tensor,
-    /// (W - Ŵ) E x, [outputs].
-    pub(super) shift: Vec<f64>,
+    /// S, transposed, [inputs, outputs], where there are single weights.
+    pub(super) singles: Option<Tensor>,
+    /// (W - Ŵ - S) E x, [outputs].
+    pub(super) shift: Vec<f32>,
+    /// Energy of the output's error.
+    pub(super) error: f64,
 }
 
 /// Lowers the rank of a weight that is given transposed, `weight` [inputs, outputs], and reads inputs of these means.
@@ -41,57 +48,104 @@ pub(super) async fn lowered(
     };
     let right = device.matmul(&left, Op::N, weight, Op::T).await?;
     let product = device.matmul(&right, Op::T, &left, Op::N).await?;
-    let means: Vec<f32> = means.iter().map(|&mean| mean as f32).collect();
-    let means = device.upload(1, means.len(), &means).await?;
-    let lost = device.add(weight, &product, -1.0).await?;
-    let shift = device.read(&device.matmul(&means, Op::N, &lost, Op::N).await?).await?;
-    Ok(Lowered { left, right, product, shift: shift.into_iter().map(f64::from).collect() })
+    let shift = shift(device, &device.add(weight, &product, -1.0).await?, means).await?;
+    let error = spectrum.errors().get(rank).copied().unwrap_or(spectrum.total);
+    Ok(Lowered { left, right, product, singles: None, shift, error })
 }
 
-/// How a linear layer of a lower rank is written.
+/// What a weight that is lost gives for the means of the inputs, [outputs]; it is given transposed.
+pub(super) async fn shift(device: &Device, lost: &Tensor, means: &[f64]) -> Result<Vec<f32>> {
+    let means: Vec<f32> = means.iter().map(|&mean| mean as f32).collect();
+    let means = device.upload(1, means.len(), &means).await?;
+    device.read(&device.matmul(&means, Op::N, lost, Op::N).await?).await
+}
+
+/// How linear layers of a lower rank are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// As one matrix.
+    /// As one matrix each.
     Product,
-    /// As two.
+    /// As two, of which they share the first, and single weights beside them.
     Factors,
 }
 
-/// A linear layer at a lower rank, in these dtypes of weight and bias.
+/// Linear layers at a lower rank.
+pub struct Low {
+    /// The layers.
+    pub linears: Vec<HostLinear>,
+    /// Energy of the error of their outputs, as their spectrum measures it.
+    pub error: f64,
+}
+
+/// The linear layers of a spectrum at a lower rank, with single weights if they are asked for, in these dtypes of weight and bias.
 ///
 /// # Errors
 /// The device fails, or a value does not fit the dtype.
-pub async fn lower_linear(
+pub async fn lower(
     device: &Device,
     store: &Store,
-    host: &HostLinear,
+    hosts: &[&HostLinear],
     (spectrum, means): (&Spectrum, &[f64]),
-    rank: usize,
+    (rank, singles): (usize, Option<Singles<'_>>),
     form: Form,
     dtype: impl Fn(Dtype) -> Dtype,
-) -> Result<HostLinear> {
-    let (inputs, outputs) = (host.weight.inputs(), host.weight.outputs());
-    let weight = device.upload(inputs, outputs, &host.weight.to_f32_inputs_major()?).await?;
-    let lowered = lowered(device, store, &weight, spectrum, rank, means).await?;
-    let bias = match &host.bias {
-        Some(bias) => {
-            let shifted: Vec<f32> =
-                host.bias_values()?.iter().zip(&lowered.shift).map(|(&bias, shift)| (f64::from(bias) + shift) as f32).collect();
-            // As a column, [outputs, 1].
-            Some(stored(&shifted, 1, outputs, dtype(bias.dtype), Layout::OutIn)?)
-        }
+) -> Result<Low> {
+    let weight = stacked(device, hosts, &spectrum.members).await?;
+    let lowered = match singles {
+        Some(singles) => with_singles(device, store, &weight, spectrum, rank, singles).await?,
+        None => lowered(device, store, &weight, spectrum, rank, means).await?,
+    };
+    let inputs = spectrum.inputs;
+    let parts = |values: Vec<f32>| apart(&values, spectrum).into_iter();
+    let mut shifts = parts(lowered.shift);
+    let singles = match &lowered.singles {
+        Some(singles) => Some(device.read(singles).await?),
         None => None,
     };
-    let own = dtype(host.weight.dtype);
-    let (weight, factor) = match form {
-        Form::Product => (stored(&device.read(&lowered.product).await?, inputs, outputs, own, host.weight.layout)?, None),
-        Form::Factors => {
-            let right = stored(&device.read(&lowered.right).await?, rank, inputs, own, Layout::InOut)?;
-            let right = Matrix { layout: Layout::OutIn, ..right };
-            (stored(&device.read(&lowered.left).await?, rank, outputs, own, Layout::OutIn)?, Some(right))
+    let mut inner: Option<Rc<Matrix>> = None;
+    let mut linears = Vec::with_capacity(hosts.len());
+    let (mut weights, mut singles) = match form {
+        Form::Product => {
+            let sum = match &lowered.singles {
+                Some(singles) => device.add(&lowered.product, singles, 1.0).await?,
+                None => lowered.product,
+            };
+            (parts(device.read(&sum).await?), None)
         }
+        Form::Factors => (parts(device.read(&lowered.left).await?), singles.map(parts)),
     };
-    Ok(HostLinear { weight, bias, factor })
+    for host in hosts {
+        let outputs = host.weight.outputs();
+        let missing = || Error::internal("a layer that its spectrum does not have");
+        let shift = shifts.next().ok_or_else(missing)?;
+        let bias = match &host.bias {
+            Some(bias) => {
+                let shifted: Vec<f32> = host.bias_values()?.iter().zip(shift).map(|(&bias, shift)| bias + shift).collect();
+                // As a column, [outputs, 1].
+                Some(stored(&shifted, 1, outputs, dtype(bias.dtype), Layout::OutIn)?)
+            }
+            None => None,
+        };
+        let own = dtype(host.weight.dtype);
+        let values = weights.next().ok_or_else(missing)?;
+        let (weight, factor) = match form {
+            Form::Product => (stored(&values, inputs, outputs, own, host.weight.layout)?, None),
+            Form::Factors => {
+                let inner = match &inner {
+                    Some(inner) => inner.clone(),
+                    None => {
+                        let right = stored(&device.read(&lowered.right).await?, rank, inputs, own, Layout::InOut)?;
+                        inner.insert(Rc::new(Matrix { layout: Layout::OutIn, ..right })).clone()
+                    }
+                };
+                let singles = singles.as_mut().map(|singles| singles.next().ok_or_else(missing)).transpose()?;
+                let singles = singles.map(|values| stored(&values, inputs, outputs, own, Layout::OutIn)).transpose()?;
+                (stored(&values, rank, outputs, own, Layout::OutIn)?, Some(HostFactor { inner, singles }))
+            }
+        };
+        linears.push(HostLinear { weight, bias, factor });
+    }
+    Ok(Low { linears, error: lowered.error })
 }
 
 /// Values [inputs, outputs] in a dtype.

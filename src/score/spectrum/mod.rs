@@ -7,18 +7,24 @@
 mod asvd;
 mod inputs;
 mod lowered;
+mod singles;
+mod stacked;
 mod svd;
 #[cfg(test)]
 mod tests;
 mod whitened;
 
 pub use inputs::Inputs;
-pub use lowered::{Form, lower_linear};
+pub use lowered::{Form, Low, lower};
+pub use singles::Singles;
+pub use stacked::Member;
 
 use crate::base::{Error, Result};
 use crate::calibrate::{Kept, Store};
 use crate::device::{Device, Eigen, Op, Tensor};
+use crate::forward::HostLinear;
 use crate::model::Layer;
+use std::ops::Range;
 
 /// The matrix C of W C.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,10 +66,42 @@ pub fn factorisation(name: &str) -> Result<&'static dyn Factorisation> {
 /// The spectra of a block.
 #[derive(Debug, Clone)]
 pub struct LayerSpectra {
-    /// Of each linear layer, in the order of [`Layer::linears`].
-    pub linears: Vec<Spectrum>,
+    /// Of each linear layer, or of those that are cut together, in the order of [`Layer::linears`].
+    pub parts: Vec<Part>,
     /// Means of the inputs of each [`group`].
     pub means: [Vec<f64>; 4],
+}
+
+/// Linear layers of a block that are cut together.
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// Their places among [`Layer::linears`].
+    pub places: Range<usize>,
+    /// Where they can be cut.
+    pub spectrum: Spectrum,
+}
+
+impl Part {
+    /// What every linear layer for itself, or, `joint`, all of one input together are to be cut by: their places.
+    pub fn places(layer: &Layer, joint: bool) -> Vec<Range<usize>> {
+        let count = layer.linears().len();
+        let mut places: Vec<Range<usize>> = Vec::new();
+        for place in 0..count {
+            match places.last_mut() {
+                Some(last) if joint && group(layer, last.start) == group(layer, place) => last.end = place + 1,
+                _ => places.push(place..place + 1),
+            }
+        }
+        places
+    }
+
+    /// The linear layers among those of a block.
+    pub fn of<T>(&self, linears: &[T]) -> Vec<T>
+    where
+        T: Copy,
+    {
+        linears.get(self.places.clone()).map(<[T]>::to_vec).unwrap_or_default()
+    }
 }
 
 /// Which input a linear layer of a block reads, by its place among [`Layer::linears`]: 0 what q, k and v read, 1 what the attention
@@ -77,13 +115,15 @@ pub fn group(layer: &Layer, place: usize) -> usize {
     }
 }
 
-/// Where a linear layer can be cut.
+/// Where a linear layer, or several with one input, can be cut.
 #[derive(Debug, Clone)]
 pub struct Spectrum {
-    /// Outputs of the layer.
+    /// Outputs of all of them.
     pub outputs: usize,
-    /// Inputs of the layer.
+    /// Inputs of each of them.
     pub inputs: usize,
+    /// Of several, whose weights W is a stack of, the parts of it; of one alone, itself.
+    pub members: Vec<Member>,
     /// Largest singular values of W C, falling; as many as there are ranks that take fewer parameters than W.
     pub values: Vec<f64>,
     /// Energy of the output in the direction that each of them keeps: u_iᵀ W G Wᵀ u_i, G a mean over tokens.
@@ -98,7 +138,13 @@ impl Spectrum {
     /// A spectrum that is known, without directions.
     #[cfg(test)]
     pub(crate) fn known(outputs: usize, inputs: usize, gains: Vec<f64>, total: f64) -> Self {
-        Self { outputs, inputs, values: gains.iter().map(|gain| gain.sqrt()).collect(), gains, total, directions: None }
+        let members = vec![Member { outputs, scale: 1.0 }];
+        Self { outputs, inputs, members, values: gains.iter().map(|gain| gain.sqrt()).collect(), gains, total, directions: None }
+    }
+
+    /// An error of the outputs as a sum over its layers, of each relative to its output. Those of a stack have the same energy.
+    pub fn relative(&self, error: f64) -> f64 {
+        if self.total > 0.0 { error * self.members.len() as f64 / self.total } else { 0.0 }
     }
 
     /// Parameters of a rank.
@@ -125,18 +171,51 @@ impl Spectrum {
     }
 }
 
-/// The spectrum of a weight that is given transposed, `weight` [inputs, outputs].
+/// The spectrum of linear layers that read `inputs` together.
 ///
 /// # Errors
 /// The device fails, or the run is cancelled.
-pub async fn spectrum(device: &Device, store: &Store, weight: &Tensor, inputs: &mut Inputs, scaling: &Scaling) -> Result<Spectrum> {
+pub async fn spectrum_of(
+    device: &Device,
+    store: &Store,
+    hosts: &[&HostLinear],
+    inputs: &mut Inputs,
+    factorisation: &dyn Factorisation,
+) -> Result<Spectrum> {
+    let members = stacked::members(device, hosts, inputs).await?;
+    let weight = stacked::stacked(device, hosts, &members).await?;
+    let scaling = factorisation.scaling(&inputs.mean_squares);
+    spectrum(device, store, &weight, inputs, &scaling, &members).await
+}
+
+/// The spectrum of a stacked weight that is given transposed, `weight` [inputs, outputs].
+///
+/// # Errors
+/// The device fails, or the run is cancelled.
+async fn spectrum(
+    device: &Device,
+    store: &Store,
+    weight: &Tensor,
+    inputs: &mut Inputs,
+    scaling: &Scaling,
+    members: &[Member],
+) -> Result<Spectrum> {
     let (n, m) = (weight.rows(), weight.cols());
     let count = n * m / (n + m).max(1);
     // G Wᵀ, [n, m].
     let weighted = device.matmul(&inputs.gram, Op::N, weight, Op::N).await?;
     let trace = device.dot(&weighted, weight).await?.max(0.0);
     if count == 0 || trace == 0.0 {
-        return Ok(Spectrum { outputs: m, inputs: n, values: vec![0.0; count], gains: vec![0.0; count], total: trace, directions: None });
+        let none = vec![0.0; count];
+        return Ok(Spectrum {
+            outputs: m,
+            inputs: n,
+            members: members.to_vec(),
+            values: none.clone(),
+            gains: none,
+            total: trace,
+            directions: None,
+        });
     }
     // The transpose of W C, where it is wanted: of a wide weight W C Cᵀ Wᵀ is enough.
     let scaled = match scaling {
@@ -171,7 +250,7 @@ pub async fn spectrum(device: &Device, store: &Store, weight: &Tensor, inputs: &
     };
     let directions = Some(store.keep(device, directions, false).await?);
     let values = values[..count].iter().map(|value| value.sqrt()).collect();
-    Ok(Spectrum { outputs: m, inputs: n, values, gains, total, directions })
+    Ok(Spectrum { outputs: m, inputs: n, members: members.to_vec(), values, gains, total, directions })
 }
 
 /// The rows of `weight` times a factor each.
