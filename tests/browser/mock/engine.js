@@ -7,6 +7,18 @@ const LAYERS = 6;
 const STEPS = ['open', 'evaluate_dense', 'calibrate', 'score', 'reconstruct', 'export', 'evaluate_pruned'];
 const choice = (name) => ({ name, title: name, summary: `What ${name} does.` });
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+/** Numbers that look like scores: many small ones and a few large, the same every time. */
+const scoresOf = (layer, of) => Array.from({ length: of }, (_, i) => Math.exp(3 * Math.sin(97 * i + 31 * layer)));
+/** The best units of a list of scores, in the order of their numbers. */
+const best = (scores, count) =>
+  [...scores.keys()]
+    .sort((a, b) => scores[b] - scores[a])
+    .slice(0, count)
+    .sort((a, b) => a - b);
+/** Parameters of a layer with so many heads and neurons. */
+const parameters = (heads, neurons, hidden) =>
+  heads + neurons === 0 ? 0 : hidden * (4 * 32 * heads + 2 * neurons) + 3 * 32 * heads + neurons + 2 * hidden;
+const DENSE = LAYERS * parameters(12, 1536, 384);
 const fail = (kind, message) => Object.assign(new Error(message), { kind });
 
 let starts = 0;
@@ -43,6 +55,13 @@ export class Engine {
       reconstructions: ['none', 'bias', 'liar']
         .map(choice)
         .map((one) => (one.name === 'liar' ? { ...one, options: ['ridge', 'error_aware', 'target'] } : one)),
+      weight_criteria: ['wanda'].map(choice),
+      patterns: ['unstructured'].map(choice),
+      sparsity_allocations: ['uniform'].map(choice),
+      layer_budgets: ['uniform'].map(choice),
+      updates: ['none'].map(choice),
+      factorisations: ['whitened'].map(choice),
+      rank_allocations: ['uniform'].map(choice),
       outputs: ['stock', 'sliced'].map(choice),
     };
   }
@@ -64,7 +83,7 @@ export class Engine {
       positions: 512,
       layers: Array(LAYERS).fill({ heads: 12, neurons: 1536 }),
       parameters: 16_733_570,
-      linear_parameters: 10_646_784,
+      linear_parameters: DENSE,
       bytes: 33_467_140,
       dtypes: { F16: 105 },
       tokenizer: true,
@@ -101,26 +120,78 @@ export class Engine {
       }
     }
     const text = (name, value) => ({ name, parts: [new Blob([value])] });
-    const pick = (of, count) => Array.from({ length: count }, (_, i) => Math.floor((i * of) / count));
-    const heads = recipe.method.units.includes('heads');
-    const layers = Array.from({ length: LAYERS }, (_, i) => ({
-      heads: pick(12, heads ? 4 + i : 12),
-      neurons: pick(1536, 400 + 60 * i),
+    const { method } = recipe;
+    // A stock BERT has as many neurons in each layer, which a plan changed by hand may not.
+    const widths = new Set((method.plan?.layers ?? []).map(({ neurons }) => neurons.length));
+    if (recipe.output.kind === 'stock' && widths.size > 1) {
+      throw fail('recipe', 'A stock config needs as many neurons in every layer; choose the output kind "sliced".');
+    }
+    const whole = (of) => Array.from({ length: of }, (_, unit) => unit);
+    const units = method.units ?? [];
+    const scores = Array.from({ length: LAYERS }, (_, layer) => ({
+      ...(units.includes('heads') && { heads: scoresOf(layer, 12) }),
+      ...(units.includes('neurons') && { neurons: scoresOf(layer, 1536) }),
     }));
+    const layers =
+      method.plan?.layers ??
+      scores.map(({ heads, neurons }, layer) =>
+        units.includes('layers') && layer === 3
+          ? { heads: [], neurons: [] }
+          : {
+              heads: heads ? best(heads, 4 + layer) : whole(12),
+              neurons: neurons ? best(neurons, 400 + 60 * layer) : whole(1536),
+            },
+      );
+    const hidden = units.includes('hidden') ? whole(384).filter((channel) => channel % 3 > 0) : method.plan?.hidden;
+    const kept = layers.map((layer) => parameters(layer.heads.length, layer.neurons.length, hidden?.length ?? 384));
+    const left = kept.reduce((sum, one) => sum + one, 0);
+    const outcome = (units, of, layer) => ({
+      kept: units.length,
+      of,
+      ...(units.length < of && { repair: 'liar', error_without: 0.2 + 0.05 * layer, error_with: 0.06 + 0.01 * layer }),
+    });
+    const matrices = ['query', 'key', 'value', 'attention.output.dense', 'intermediate.dense', 'output.dense'];
+    const linears = whole(method.kind === 'sparse' || method.kind === 'low_rank' ? LAYERS : 0).flatMap((layer) =>
+      matrices.map((name, place) => {
+        const shape = place < 4 ? [384, 384] : place === 4 ? [1536, 384] : [384, 1536];
+        const rank = method.kind === 'low_rank' ? 96 + 8 * layer : undefined;
+        return {
+          tensor: `bert.encoder.layer.${layer}.${name}.weight`,
+          shape,
+          kept: rank ? rank * (shape[0] + shape[1]) : Math.round((shape[0] * shape[1] * (9 - place)) / 12),
+          ...(rank && { rank }),
+          error: 0.04 * (place + 1),
+        };
+      }),
+    );
+    const zeros = linears.reduce((sum, { shape, kept }) => sum + shape[0] * shape[1] - kept, 0);
+    const inside = left - zeros;
     const measure = (accuracy, kl) =>
       texts.evaluation && { task: 'classify', accuracy, examples: recipe.evaluation.limit, kl };
     const report = {
       device: this.info(),
       seconds: { total: 12.3 },
       memory: { device: 6e8, budget: 2 ** 31, kept: { device: 1.5e8, memory: 2e8, disk: 6.4e7 }, heap: 1e8 },
-      ratio: { asked: recipe.method.ratio, linear: recipe.method.ratio },
-      before: { linear_parameters: 10_646_784, parameters: 16_733_570, bytes: 33_467_140 },
-      after: { linear_parameters: 5_323_392, parameters: 11_425_000, bytes: 22_850_000 },
+      ratio: { asked: method.ratio, linear: 1 - inside / DENSE },
+      before: {
+        linear_parameters: DENSE,
+        parameters: 16_733_570,
+        bytes: 33_467_140,
+        flops_per_token: 2 * DENSE + 4 * 20 * LAYERS * 384,
+      },
+      after: {
+        linear_parameters: inside,
+        parameters: 16_733_570 - DENSE + inside,
+        bytes: 2 * (16_733_570 - DENSE + inside),
+        flops_per_token: 2 * left,
+      },
       recipe,
-      layers: layers.map((kept) => ({
-        heads: { kept: kept.heads.length, of: 12 },
-        neurons: { kept: kept.neurons.length, of: 1536 },
+      layers: layers.map(({ heads, neurons }, layer) => ({
+        heads: outcome(heads, 12, layer),
+        neurons: outcome(neurons, 1536, layer),
       })),
+      linears,
+      ...(method.kind === 'structured' && { scores }),
       quality_before: measure(0.898),
       quality_after: measure(0.889, 0.0312),
       notes: ['The text held 480 sequences, fewer than the 512 that were asked for.'],
@@ -132,7 +203,7 @@ export class Engine {
     const weights = files.find(({ name }) => name.endsWith('.safetensors'));
     return {
       report,
-      plan: { version: 1, layers },
+      plan: { version: 1, layers, ...(hidden && { hidden }) },
       files: [
         text('config.json', '{}'),
         {

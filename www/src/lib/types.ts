@@ -189,6 +189,27 @@ export interface UnitOutcome {
   of: number;
   /** Repair of the layer that reads these units; absent where nothing was removed. */
   repair?: string;
+  /** The repair that was asked for, where it is another, and why. */
+  fell_back_from?: string;
+  reason?: string;
+  /** Relative squared error of that layer's output on held-out text, without the repair and with it. */
+  error_without?: number;
+  error_with?: number;
+}
+
+/** What was done to one linear layer, where single weights or ranks went. */
+export interface LinearOutcome {
+  /** Name of its weight. */
+  tensor: string;
+  /** Outputs and inputs. */
+  shape: [number, number];
+  /** Parameters that are left: weights that are not zero, or both factors. */
+  kept: number;
+  /** The rank that is left, where it is a product now. */
+  rank?: number;
+  /** Relative squared error of its output on the calibration text, before and after the weights that stay were updated. */
+  error?: number;
+  error_after?: number;
 }
 
 export interface Size {
@@ -238,6 +259,8 @@ export interface Report {
   quality_before?: Measure;
   quality_after?: Measure;
   layers: { heads: UnitOutcome; neurons: UnitOutcome }[];
+  /** What was done to each linear layer, where single weights or ranks went. */
+  linears?: LinearOutcome[];
   /** `layer` is absent where a channel runs through all of them. */
   close_calls: { layer?: number; unit: string; index: number; kept: boolean }[];
   /** Scores of each layer's units, where a criterion gave them; the larger, the more a unit matters. */

@@ -46,6 +46,11 @@ function setAttributes(element: Element, attributes: Record<string, string | boo
   }
 }
 
+/** A row of column headings. */
+export function headings(titles: readonly string[]): HTMLElement {
+  return h('tr', {}, ...titles.map((title) => h('th', { scope: 'col' }, title)));
+}
+
 /** The value of the checked radio button of a group. */
 export function radio(name: string): string {
   return document.querySelector<HTMLInputElement>(`input[name="${name}"]:checked`)?.value ?? '';

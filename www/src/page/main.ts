@@ -1,5 +1,9 @@
+import type { Plan } from '../lib/coppice.ts';
 import { clearError, showError } from './alert.ts';
 import { byId, exchange } from './dom.ts';
+import { LiveMap } from './map/live-map.ts';
+import { OpenMap } from './map/open-map.ts';
+import { WORDS } from './map/words.ts';
 import { ModelStep } from './model.ts';
 import { NeedsLine } from './needs.ts';
 import { ProgressView } from './progress.ts';
@@ -17,6 +21,8 @@ const needs = new NeedsLine();
 const progress = new ProgressView();
 const result = new ResultStep();
 const tried = new TryStep(session);
+const openMap = new OpenMap(byId('open-map'));
+const liveMap = new LiveMap(byId('live-map'));
 const start = byId('start') as HTMLButtonElement;
 const cancel = byId('cancel') as HTMLButtonElement;
 
@@ -24,7 +30,11 @@ recipe.texts = texts;
 texts.onChange = () => {
   recipe.update();
 };
+model.onLeave = () => {
+  openMap.clear();
+};
 model.onChange = (inspection, demo) => {
+  openMap.show(inspection);
   texts.fit(inspection, demo);
   recipe.fit(inspection);
   tried.fit(model.files, inspection, demo);
@@ -46,6 +56,7 @@ needs.ask = async () => {
 function setBusy(busy: boolean): void {
   session.busy = busy;
   tried.blocked = busy;
+  result.map.blocked = busy;
   if (busy) exchange(start, cancel);
   else exchange(cancel, start);
 }
@@ -59,7 +70,8 @@ function say(sentence: string): void {
   byId('status').textContent = sentence;
 }
 
-async function run(): Promise<void> {
+/** Prunes the model by the form; where a plan is given, by it, and the form says the rest. */
+async function run(plan?: Plan): Promise<void> {
   clearError();
   const abort = new AbortController();
   cancel.onclick = () => {
@@ -67,11 +79,13 @@ async function run(): Promise<void> {
     abort.abort();
   };
   try {
-    if (!model.inspection) throw new Error('There is no model yet; choose one in step 1.');
-    const [files, chosen] = [model.files, recipe.read()];
+    const { inspection, files, name } = model;
+    if (!inspection) throw new Error('There is no model yet; choose one in step 1.');
+    const chosen = recipe.read(plan);
     needs.hold();
     setBusy(true);
     progress.begin();
+    liveMap.begin(inspection);
     const [calibration, evaluation] = [await texts.calibration(), await texts.evaluation()];
     const coppice = await session.engine();
     const pruned = await coppice.prune(files, chosen, {
@@ -80,9 +94,10 @@ async function run(): Promise<void> {
       signal: abort.signal,
       onProgress: (step) => {
         progress.update(step);
+        liveMap.update(step);
       },
     });
-    result.show(model.name, pruned);
+    result.show(name, pruned, inspection);
     // Another model may have been chosen meanwhile.
     if (files === model.files) tried.offer(pruned.files);
     say('Done.');
@@ -96,9 +111,14 @@ async function run(): Promise<void> {
     }
   } finally {
     progress.end();
+    liveMap.end();
     setBusy(false);
   }
 }
 
+result.map.onPlan = (plan, inspection) => {
+  if (JSON.stringify(inspection) === JSON.stringify(model.inspection)) void run(plan);
+  else showError(new Error(WORDS.otherModel));
+};
 start.addEventListener('click', () => void run());
 void session.start();

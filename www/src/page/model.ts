@@ -13,6 +13,8 @@ export class ModelStep {
   inspection: Inspection | undefined;
   /** Called when another model was understood, with the demo that it is. */
   onChange: (inspection: Inspection, demo: Demo | undefined) => void = () => undefined;
+  /** Called when the model is gone and another may come. */
+  onLeave: () => void = () => undefined;
   readonly #session: Session;
   readonly #facts = byId('model-facts');
   /** Counts attempts, so that a slow one never overwrites a later one. */
@@ -67,6 +69,7 @@ export class ModelStep {
     clearError();
     this.files = [];
     this.inspection = undefined;
+    this.onLeave();
     this.#facts.replaceChildren(h('p', { class: 'hint' }, 'Reading the headers…'));
     try {
       const { name, files } = await collect();

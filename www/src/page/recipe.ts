@@ -1,4 +1,4 @@
-import type { Catalog, Choice, Inspection, Recipe } from '../lib/coppice.ts';
+import type { Catalog, Choice, Inspection, Plan, Recipe, RepairRecipe } from '../lib/coppice.ts';
 import { byId, h, inputById } from './dom.ts';
 import { isDecoder, SET, sharesKeys } from './kind.ts';
 
@@ -113,8 +113,8 @@ export class RecipeStep {
     this.update();
   }
 
-  /** The recipe as the form stands; an error names the field that is wrong. */
-  read(): Recipe {
+  /** The recipe as the form stands, or one that keeps what a plan lists; an error names the field that is wrong. */
+  read(plan?: Plan): Recipe {
     const data = new FormData(this.#form);
     const text = (name: string) => {
       const value = data.get(name);
@@ -129,7 +129,7 @@ export class RecipeStep {
         length: number(text('length'), 'The number of tokens each', 2, true),
         seed: number(text('seed'), 'The seed', 0, true),
       },
-      method: this.#method(data, text),
+      method: plan ? { kind: 'plan', plan, ...this.#repair(data, text) } : this.#method(data, text),
       output: { kind: text('output'), dtype: text('dtype'), pad: this.#pads() && data.has('pad') },
       ...(evaluation && { evaluation }),
     };
@@ -155,13 +155,26 @@ export class RecipeStep {
     }
     const units = data.getAll('units').map(String);
     if (units.length === 0) throw new Error('Nothing is chosen to go; tick what may go in step 3.');
-    const aware = this.#takes('error_aware') && data.has('error_aware');
     return {
       kind: 'structured',
       units,
       criterion: text('criterion'),
       allocation: text('allocation'),
       ratio: asked,
+      ...this.#repair(data, text),
+      ...(this.#takes('swaps') && { swaps: number(text('swaps'), 'The number of swaps', 0, true) }),
+      ...(this.#takes('screen') && { screen: share(text('screen'), 'The screen', 'above 0', (part) => part > 0) }),
+      ...(this.#takes('score_sequences') && {
+        score_sequences: number(text('score_sequences'), 'The number of sequences to score on', 1, true),
+      }),
+      ...(this.#takes('floor') && { floor: share(text('floor'), 'The floor', 'at least 0', () => true) }),
+    };
+  }
+
+  /** How what stays is repaired. */
+  #repair(data: FormData, text: (name: string) => string): RepairRecipe {
+    const aware = this.#takes('error_aware') && data.has('error_aware');
+    return {
       reconstruction: text('reconstruction'),
       ...(this.#takes('ridge') && {
         ridge: data.has('ridge_auto') ? ('auto' as const) : number(text('ridge'), 'The ridge', 0, false),
@@ -169,12 +182,6 @@ export class RecipeStep {
       error_aware: aware,
       ...(aware && text('target') === 'output' && { target: 'output' as const }),
       ...(this.#takes('affine') && !data.has('affine') && { affine: false }),
-      ...(this.#takes('swaps') && { swaps: number(text('swaps'), 'The number of swaps', 0, true) }),
-      ...(this.#takes('screen') && { screen: share(text('screen'), 'The screen', 'above 0', (part) => part > 0) }),
-      ...(this.#takes('score_sequences') && {
-        score_sequences: number(text('score_sequences'), 'The number of sequences to score on', 1, true),
-      }),
-      ...(this.#takes('floor') && { floor: share(text('floor'), 'The floor', 'at least 0', () => true) }),
     };
   }
 

@@ -1,31 +1,25 @@
-import type { Measure, PruneResult, Report } from '../lib/coppice.ts';
+import type { Inspection, Measure, PruneResult, Report } from '../lib/coppice.ts';
 import { showError } from './alert.ts';
-import { drawKept, headings, keptLayers, tableOfKept } from './chart.ts';
-import { byId, download, h } from './dom.ts';
+import { byId, download, h, headings } from './dom.ts';
 import { bytes, count, duration, percent } from './format.ts';
+import { ResultMap } from './map/result-map.ts';
 import { canPickFolder, saveAsZip, saveToFolder } from './save.ts';
 
 /** Section 5: what came of it, and the files. */
 export class ResultStep {
+  readonly map = new ResultMap();
   readonly #body = byId('result-body');
 
-  show(model: string, result: PruneResult): void {
+  show(model: string, result: PruneResult, inspection: Inspection): void {
     const { report, files } = result;
     const name = `${model}-pruned`;
-    const layers = keptLayers(result);
     byId('result-empty').hidden = true;
     this.#body.hidden = false;
     this.#body.replaceChildren(
       summary(report),
       comparison(report),
       notes(report),
-      h(
-        'figure',
-        {},
-        h('figcaption', {}, 'What stays in each layer'),
-        drawKept(layers),
-        h('details', {}, h('summary', {}, 'The same as a table'), tableOfKept(layers)),
-      ),
+      this.map.show(inspection, result),
       downloads(files, name),
     );
   }
