@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { launch } from './chromium.mjs';
+import { axe, launch } from './chromium.mjs';
 import { serveFolder } from './serve.mjs';
 
 const root = new URL('../../', import.meta.url).pathname;
@@ -90,4 +90,14 @@ export async function alertText(page, timeout = 60_000) {
   const sentence = page.getByTestId('alert').locator('p');
   await sentence.waitFor({ timeout });
   return sentence.textContent();
+}
+
+/** Fails where axe knows of something that keeps people out of the page, or of the part that a selector names. */
+export async function accessible(page, selector) {
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate((part) => window.axe.run(part ?? document), selector);
+  assert.deepEqual(
+    violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]),
+    [],
+  );
 }

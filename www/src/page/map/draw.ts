@@ -1,5 +1,5 @@
 import { h, svg } from '../dom.ts';
-import { short } from '../format.ts';
+import { count, short } from '../format.ts';
 import { sharesKeys } from '../kind.ts';
 import { bind, type Cell } from './cell.ts';
 import { binsOf, mean, type Scale, widest } from './order.ts';
@@ -144,9 +144,10 @@ function linearLane(layer: LayerView): HTMLElement {
   const cells = layer.linears.map((linear, place) => {
     const [outputs, inputs] = linear.shape;
     const title = titles?.[place] ?? linear.tensor;
-    const cell = gridCell({ kind: 'linear', layer: layer.index, linear, title }, 'matrix', title);
+    const label = linear.rank === undefined ? title : `${title} ${count(linear.rank)}`;
+    const cell = gridCell({ kind: 'linear', layer: layer.index, linear, title }, 'matrix', label);
     cell.style.flexGrow = String(outputs * inputs);
-    cell.append(share(linear.kept / (outputs * inputs), false), h('span', { class: 'map-note' }, title));
+    cell.append(share(linear.kept / (outputs * inputs), false), h('span', { class: 'map-note' }, label));
     return cell;
   });
   return h('div', { class: 'map-wide matrices', role: 'presentation' }, ...cells);

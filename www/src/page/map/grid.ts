@@ -5,6 +5,7 @@ import { type Drawing, embeddingRow, layerRow, outputRow } from './draw.ts';
 /** The rows of a map, as one stop of the tab order that the arrow keys move in. */
 export class Grid {
   readonly element: HTMLElement;
+  #pointed: Cell | undefined;
   /** Called when a cell is pointed at or has the focus; nothing when the pointer leaves. */
   onCell: (cell: Cell | undefined, focused: boolean) => void = () => undefined;
   /** Called for a click and for keys that the grid does not take itself; true where it was made use of. */
@@ -27,10 +28,15 @@ export class Grid {
       this.#makeCurrent(found.element);
       this.onCell(found.cell, true);
     });
-    this.element.addEventListener('pointerover', ({ target }) => {
-      this.onCell(cellOf(target)?.cell, false);
+    // Moves alone: a pointer that rests enters other cells when the page scrolls to the focus, and must not speak over it.
+    this.element.addEventListener('pointermove', ({ target }) => {
+      const cell = cellOf(target)?.cell;
+      if (cell === this.#pointed) return;
+      this.#pointed = cell;
+      this.onCell(cell, false);
     });
     this.element.addEventListener('pointerleave', () => {
+      this.#pointed = undefined;
       this.onCell(cellOf(document.activeElement)?.cell, false);
     });
     this.element.addEventListener('click', ({ target }) => {

@@ -18,12 +18,14 @@ const SHADES: Record<Phase, number> = {
 export class LiveMap {
   readonly #root: HTMLElement;
   #rows: HTMLElement[] = [];
+  #phase: Phase | undefined;
 
   constructor(root: HTMLElement) {
     this.#root = root;
   }
 
   begin(model: Inspection): void {
+    this.#phase = undefined;
     const view = viewOfModel(model);
     const scales = { heads: new Scale(view, 'heads'), neurons: new Scale(view, 'neurons') };
     this.#rows = view.layers.map((layer) => layerRow(layer, { view, scales, after: false }));
@@ -35,10 +37,13 @@ export class LiveMap {
   }
 
   update({ phase, layer, layers, fraction }: Progress): void {
-    const shade = String(SHADES[phase]);
+    // A phase that is over has passed every layer, whether it said so of the last one or not.
+    const passed = this.#phase !== undefined && this.#phase !== phase ? String(SHADES[this.#phase]) : undefined;
+    this.#phase = phase;
     const at = typeof layer === 'number' ? layer : Math.floor(fraction * layers);
     this.#rows.forEach((row, index) => {
-      if (index < at || fraction >= 1) row.dataset.shade = shade;
+      if (passed !== undefined) row.dataset.shade = passed;
+      if (index < at || fraction >= 1) row.dataset.shade = String(SHADES[phase]);
       row.classList.toggle('current', index === layer);
     });
   }

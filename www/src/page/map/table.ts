@@ -6,7 +6,8 @@ import { WORDS } from './words.ts';
 /** The map as tables, folded away: layers with their units, or matrices where single weights or ranks went. */
 export function tableOf(view: View, id: string): HTMLElement {
   const matrices = view.layers.some(({ linears }) => linears.length > 0);
-  const scroll = { class: 'map-scroll', tabindex: '0', role: 'region', 'aria-label': WORDS.tableRegion };
+  const label = view.result ? WORDS.tableOfResult : WORDS.tableOfModel;
+  const scroll = { class: 'map-scroll', tabindex: '0', role: 'region', 'aria-label': label };
   return h(
     'details',
     {},

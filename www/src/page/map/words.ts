@@ -18,7 +18,8 @@ export const WORDS = {
   figureOfSparse: 'How many weights stay in each matrix',
   figureOfRanks: 'Which rank is left of each matrix',
   table: 'The same as a table',
-  tableRegion: 'The map as a table',
+  tableOfModel: 'The model as a table',
+  tableOfResult: 'What stays, as a table',
   captionOfUnits: 'Heads and neurons kept in each layer',
   captionOfLinears: 'What is left of each matrix',
 
@@ -88,12 +89,12 @@ export const WORDS = {
   },
   probe: (unit: string, kept: number, of: number, distance: number) =>
     `With ${count(kept)} of ${count(of)} ${unit} here alone, answers move by ${figure(distance)}.`,
-  linear: ({ shape: [outputs, inputs], kept, rank, error, error_after: after }: LinearOutcome) => {
+  linear: ({ tensor, shape: [outputs, inputs], kept, rank, error, error_after: after }: LinearOutcome) => {
     const rest = `${count(kept)} of ${count(outputs * inputs)} parameters stay (${percent(kept / (outputs * inputs))}).`;
     const ranks = rank === undefined ? '' : ` Rank ${count(rank)} of ${count(Math.min(outputs, inputs))}.`;
     const wrong = error === undefined ? '' : ` Relative error ${percent(error)}`;
     const mended = error === undefined ? '' : after === undefined ? '.' : `, ${percent(after)} after the update.`;
-    return `${count(outputs)} × ${count(inputs)}: ${rest}${ranks}${wrong}${mended}`;
+    return `${tensor}, ${count(outputs)} × ${count(inputs)}: ${rest}${ranks}${wrong}${mended}`;
   },
   embedding: 'Embedding',
   output: 'Output',
