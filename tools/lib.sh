@@ -90,6 +90,20 @@ need_chromium() {
   export COPPICE_CHROMIUM=/usr/bin/chromium
 }
 
+# A Firefox for its browser test, which reads its path from COPPICE_FIREFOX.
+need_firefox() {
+  local name
+  for name in "${COPPICE_FIREFOX:-}" firefox-esr firefox; do
+    if [ -n "$name" ] && command -v "$name" >/dev/null; then
+      COPPICE_FIREFOX=$(command -v "$name")
+      export COPPICE_FIREFOX
+      return 0
+    fi
+  done
+  packages "Firefox for the browser tests" firefox-esr
+  export COPPICE_FIREFOX=/usr/bin/firefox-esr
+}
+
 # digest FILE...: one checksum of the contents of files.
 digest() {
   if command -v sha256sum >/dev/null; then cat "$@" | sha256sum; else cat "$@" | shasum -a 256; fi | cut -d' ' -f1

@@ -48,6 +48,7 @@ suite_page() {
 # The downloaded folders are checked with stock Transformers, hence Python.
 suite_browser() {
   need_chromium
+  need_firefox
   tools/python.sh
   tools/site.sh
   # A real pretrained Llama, which only the long tests have the time for.
