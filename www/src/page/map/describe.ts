@@ -1,7 +1,7 @@
 import { sharesKeys } from '../kind.ts';
 import type { Cell } from './cell.ts';
 import { type Drawing, nameOfBin } from './draw.ts';
-import { byScore } from './order.ts';
+import { placeOf } from './order.ts';
 import type { LayerView, Units, View } from './view.ts';
 import { WORDS } from './words.ts';
 
@@ -52,6 +52,8 @@ function aboutLayer({ removed, heads, neurons, parameters, flops, probes }: Laye
   ] as const) {
     if (outcome?.repair === undefined) continue;
     sentences.push(WORDS.repaired(kind, outcome.repair, outcome.error_without, outcome.error_with));
+    if (outcome.fell_back_from === undefined || outcome.reason === undefined) continue;
+    sentences.push(WORDS.fellBack(outcome.repair, outcome.fell_back_from, outcome.reason));
   }
   for (const { unit, kept, of, distance } of probes) sentences.push(WORDS.probe(unit, kept, of, distance));
   return sentences;
@@ -62,7 +64,7 @@ function aboutHead(unit: number, { kept, scores, close, changed, of }: Units, { 
   if (view.result) sentences.push(`${kept.has(unit) ? WORDS.kept : WORDS.gone}.`);
   const score = scores?.[unit];
   if (scores && score !== undefined) {
-    const place = byScore(scores).indexOf(unit) + 1;
+    const place = placeOf(unit, scores);
     sentences.push(WORDS.score(score, place, of, scales.heads.rank(score), scales.heads.size));
   }
   if (close.has(unit)) sentences.push(WORDS.close);
@@ -77,8 +79,7 @@ function aboutNeurons(units: readonly number[], all: Units, { view }: Drawing): 
   if (view.result) sentences.push(`${WORDS.keptOf(among(kept), units.length)}.`);
   if (scores && units.length > 0) {
     const values = units.map((unit) => scores[unit] ?? 0);
-    const order = byScore(scores);
-    const places = units.map((unit) => order.indexOf(unit) + 1);
+    const places = units.map((unit) => placeOf(unit, scores));
     const ranks = [Math.min(...places), Math.max(...places)] as const;
     sentences.push(WORDS.scores(Math.min(...values), Math.max(...values), ...ranks, of));
   }

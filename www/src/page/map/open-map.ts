@@ -34,7 +34,7 @@ export class OpenMap {
     this.#root.replaceChildren(
       h(
         'figure',
-        { class: 'map' },
+        { class: 'map opened' },
         h('figcaption', {}, WORDS.figureOfModel),
         columnTitles(view),
         grid.element,

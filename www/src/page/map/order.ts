@@ -13,15 +13,39 @@ export interface Bin {
   ranks: [number, number] | undefined;
 }
 
+/** Units by score, and the place of each of them in that order, from 1. */
+interface Ranking {
+  order: readonly number[];
+  places: readonly number[];
+}
+
+/** A map is drawn anew with every change, and its scores stay the same: large layers are sorted once. */
+const RANKINGS = new WeakMap<readonly number[], Ranking>();
+
+function ranking(scores: readonly number[]): Ranking {
+  const known = RANKINGS.get(scores);
+  if (known) return known;
+  const order = Array.from(scores.keys()).sort((a, b) => (scores[b] ?? 0) - (scores[a] ?? 0) || a - b);
+  const places = Array<number>(order.length).fill(0);
+  order.forEach((unit, place) => (places[unit] = place + 1));
+  const made = { order, places };
+  RANKINGS.set(scores, made);
+  return made;
+}
+
 /** Units by score, best first; units of the same score by number. */
-export function byScore(scores: readonly number[]): number[] {
-  return Array.from(scores.keys()).sort((a, b) => (scores[b] ?? 0) - (scores[a] ?? 0) || a - b);
+export function byScore(scores: readonly number[]): readonly number[] {
+  return ranking(scores).order;
+}
+
+/** The place of a unit in the order of a layer's scores, 1 for the best. */
+export function placeOf(unit: number, scores: readonly number[]): number {
+  return ranking(scores).places[unit] ?? 1;
 }
 
 /** A layer's units as cells of about equally many, of all units or of the kept ones alone; sorted by score where there are scores. */
 export function binsOf({ of, kept, scores }: Units, keptOnly: boolean): Bin[] {
   const order = scores ? byScore(scores) : Array.from({ length: of }, (_, unit) => unit);
-  const places = new Map(order.map((unit, place) => [unit, place + 1]));
   const shown = keptOnly ? order.filter((unit) => kept.has(unit)) : order;
   const most = Math.min(CELLS, of);
   // As many units in a cell of what is left as in one of all of them, so that the scale is the same.
@@ -29,7 +53,7 @@ export function binsOf({ of, kept, scores }: Units, keptOnly: boolean): Bin[] {
   return Array.from({ length: cells }, (_, cell) => {
     const units = shown.slice((cell * shown.length) / cells, ((cell + 1) * shown.length) / cells);
     const [first, last] = [units[0] ?? 0, units.at(-1) ?? 0];
-    return { units, ranks: scores && [places.get(first) ?? 1, places.get(last) ?? 1] };
+    return { units, ranks: scores && [placeOf(first, scores), placeOf(last, scores)] };
   });
 }
 

@@ -122,14 +122,16 @@ function assemble(
     return { table, rest: Math.max(all - inside - table, 0) };
   };
   const dense = outside(model.hidden, model.parameters, model.linear_parameters);
-  const pruned = report && outside(hidden, report.after.parameters, report.after.linear_parameters);
+  // Zeros are not counted among what the layers keep, but a file may hold them: only whole units change what lies outside.
+  const pruned =
+    report && linears.size === 0 ? outside(hidden, report.after.parameters, report.after.linear_parameters) : dense;
   return {
     model,
     shape,
     layers,
     hidden: { kept: new Set(plan.hidden ?? Array.from({ length: model.hidden }, (_, i) => i)), of: model.hidden },
-    embedding: { before: dense.table, after: (pruned ?? dense).table },
-    rest: { before: dense.rest, after: (pruned ?? dense).rest },
+    embedding: { before: dense.table, after: pruned.table },
+    rest: { before: dense.rest, after: pruned.rest },
     result,
   };
 }

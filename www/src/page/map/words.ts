@@ -87,6 +87,8 @@ export const WORDS = {
     if (after === undefined) return `Relative error of ${where}: ${percent(without)} with ${repair}.`;
     return `Relative error of ${where}: ${percent(without)} without repair, ${percent(after)} with ${repair}.`;
   },
+  fellBack: (repair: string, wanted: string, reason: string) =>
+    `It is ${repair} instead of ${wanted}, since ${reason}.`,
   probe: (unit: string, kept: number, of: number, distance: number) =>
     `With ${count(kept)} of ${count(of)} ${unit} here alone, answers move by ${figure(distance)}.`,
   linear: ({ tensor, shape: [outputs, inputs], kept, rank, error, error_after: after }: LinearOutcome) => {
