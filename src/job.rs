@@ -20,7 +20,7 @@ mod storage;
 mod sweep;
 mod text;
 
-pub use estimate::Estimate;
+pub use estimate::{Estimate, Steps};
 pub use evaluation::{Evaluation, Measure, Scope, Task, evaluate};
 pub use generation::{Generated, generate, generator};
 pub use inspection::{Inspection, inspect};

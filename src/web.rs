@@ -2,7 +2,7 @@
 
 use crate::allocate::sparsity::{LAYER_BUDGETS, PATTERNS, ROW_BUDGETS};
 use crate::allocate::{ALLOCATIONS, RANK_ALLOCATIONS};
-use crate::base::{CancelToken, Error, ErrorKind, Progress, Run};
+use crate::base::{CancelToken, Error, ErrorKind, Progress, Run, heap_bytes};
 use crate::checkpoint::{BlobSource, Folder, OutputFile, Source, clear_leftovers};
 use crate::device::{Device, Preference};
 use crate::evaluate::{GenerateOptions, Generator};
@@ -215,6 +215,25 @@ impl Engine {
     pub fn cancel(&self) {
         self.cancel.borrow().cancel();
     }
+
+    /// Holds the call that is under way at its next check; what it has on the device stays there. It can still be cancelled.
+    pub fn pause(&self) {
+        self.cancel.borrow().pause();
+    }
+
+    /// Lets the call that is under way go on.
+    pub fn resume(&self) {
+        self.cancel.borrow().resume();
+    }
+}
+
+/// A message on progress, with what the run holds at that moment.
+#[derive(Serialize)]
+struct Told<'a> {
+    #[serde(flatten)]
+    progress: &'a Progress,
+    device_bytes: u64,
+    heap_bytes: Option<u64>,
 }
 
 impl Engine {
@@ -231,9 +250,11 @@ impl Engine {
     /// Takes the device for one call that tells of its progress.
     fn begin(&self, on_progress: Function) -> crate::base::Result<(Device, Run)> {
         let (device, cancel) = self.take()?;
+        let ledger = device.ledger().clone();
         let observer = move |progress: &Progress| {
+            let told = Told { progress, device_bytes: ledger.live(), heap_bytes: heap_bytes() };
             // A page that cannot be told of progress still gets its result.
-            let _ = plain(progress).and_then(|progress| on_progress.call1(&JsValue::NULL, &progress));
+            let _ = plain(&told).and_then(|progress| on_progress.call1(&JsValue::NULL, &progress));
         };
         Ok((device, Run::new(cancel, Rc::new(observer))))
     }

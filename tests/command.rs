@@ -732,6 +732,11 @@ fn an_estimate_needs_no_temporary_folder() {
         .output()
         .expect("the command runs");
     assert!(done.status.success(), "{}", text(&done.stderr));
+    // The phases' times are the whole time.
+    let told: serde_json::Value = serde_json::from_slice(&done.stdout).expect("JSON");
+    let steps: f64 = ["calibrate", "score", "reconstruct", "evaluate"].iter().filter_map(|step| told["steps"][step].as_f64()).sum();
+    let seconds = told["seconds"].as_f64().expect("a number");
+    assert!(seconds > 0.0 && (steps - seconds).abs() <= 1e-9 * seconds, "{told}");
 }
 
 #[cfg(target_os = "linux")]

@@ -26,13 +26,13 @@ impl Default for Pacer {
 }
 
 impl Pacer {
-    /// Checks the token, and yields if the current slice of time is used up.
+    /// Yields if the current slice of time is used up, waits while the run is paused, and checks the token.
     pub async fn pace(&mut self, cancel: &CancelToken) -> Result<()> {
         if self.last.elapsed() >= SLICE {
             yield_now().await;
             self.last = Instant::now();
         }
-        cancel.check()
+        cancel.gate().await
     }
 }
 

@@ -244,18 +244,18 @@ impl Task<'_> {
         }
         // Up, and down with what lies between computed anew; logits three times or four, and their gradient.
         let (traced, predicted) = if self.needs.gradients { (3.0, 5.0) } else { (0.0, 0.0) };
-        let passes = f64::from(u8::from(self.needs.statistics)) + traced + if self.aware { 3.0 - 2.0 * self.ratio() } else { 0.0 };
-        // Targets of the readers, and the student before and after its normalisations are scaled.
-        let passes = passes + if self.narrows { 3.0 - 2.0 * self.ratio() } else { 0.0 };
+        let passes = f64::from(u8::from(self.needs.statistics)) + traced;
         let student = 1.0 - self.ratio();
         let zeros = self.zeros();
-        let passes = passes + zeros.passes;
+        let along = if self.aware { 3.0 - 2.0 * self.ratio() } else { 0.0 };
+        // Targets of the readers, and the student before and after its normalisations are scaled.
+        let along = along + if self.narrows { 3.0 - 2.0 * self.ratio() } else { 0.0 } + zeros.passes;
         Work {
             calibrate: self.tokens as f64 * (passes * forward + predicted * head)
                 + self.allocation.passed as f64 * forward
                 + self.allocation.answered as f64 * head
-                + gram
-                + zeros.gram,
+                + gram,
+            along: self.tokens as f64 * along * forward + zeros.gram,
             score: self.effort.passed * forward + self.effort.flops,
             host: self.effort.host_flops + zeros.host,
             repair: solve + zeros.repair,
@@ -269,6 +269,8 @@ impl Task<'_> {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Work {
     calibrate: f64,
+    /// Passes along the pruned model, with their statistics.
+    along: f64,
     score: f64,
     host: f64,
     repair: f64,
@@ -293,6 +295,27 @@ pub struct Estimate {
     pub speed: f64,
     /// Time, roughly: operations over speed.
     pub seconds: f64,
+    /// Where that time goes.
+    pub steps: Steps,
+}
+
+/// Time of a run by phase, roughly, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Steps {
+    /// Passes along the dense model with their statistics, those of an allocation included.
+    pub calibrate: f64,
+    /// Scores.
+    pub score: f64,
+    /// Repairs, with passes along the pruned model where there are some.
+    pub reconstruct: f64,
+    /// The comparison, before and after together.
+    pub evaluate: f64,
+}
+
+impl Steps {
+    fn total(&self) -> f64 {
+        self.calibrate + self.score + self.reconstruct + self.evaluate
+    }
 }
 
 impl Memory {
@@ -334,7 +357,7 @@ impl Memory {
 impl Work {
     /// All of them.
     pub(super) fn total(&self) -> f64 {
-        self.calibrate + self.score + self.host + self.repair + self.evaluate
+        self.calibrate + self.along + self.score + self.host + self.repair + self.evaluate
     }
 }
 
@@ -346,7 +369,12 @@ impl Estimate {
         let speed = device.quick_gflops().await? * 1e9;
         // In f64 a solve runs at half the speed of f32 products, and its small blocks at half of that.
         let slow = if matches!(device, Device::Cpu(_)) { 4.0 } else { 1.0 };
-        let seconds = (work.calibrate + work.score + work.evaluate + slow * work.repair) / speed + work.host / HOST_SPEED;
+        let steps = Steps {
+            calibrate: work.calibrate / speed,
+            score: work.score / speed + work.host / HOST_SPEED,
+            reconstruct: (work.along + slow * work.repair) / speed,
+            evaluate: work.evaluate / speed,
+        };
         Ok(Self {
             device_bytes: (memory.working + kept.device).max(memory.evaluation),
             budget_bytes: device.budget(),
@@ -354,7 +382,8 @@ impl Estimate {
             kept,
             flops: work.total(),
             speed,
-            seconds,
+            seconds: steps.total(),
+            steps,
         })
     }
 }

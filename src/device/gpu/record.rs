@@ -151,14 +151,14 @@ impl Gpu {
         if due { self.flush().await } else { self.cancel.check() }
     }
 
-    /// Submits what is recorded, and waits for the submission before the last one.
+    /// Submits what is recorded, waits for the submission before the last one, and for as long as the run is paused.
     pub(super) async fn flush(&self) -> Result<()> {
         self.submit();
         while self.context.recorder.borrow().in_flight.len() > IN_FLIGHT {
             self.wait_for_oldest().await?;
         }
         self.context.fault.check()?;
-        self.cancel.check()
+        self.cancel.gate().await
     }
 
     /// Submits what is recorded and waits until the GPU has nothing left to do.
@@ -169,7 +169,7 @@ impl Gpu {
             self.cancel.check()?;
         }
         self.context.fault.check()?;
-        self.cancel.check()
+        self.cancel.gate().await
     }
 
     fn submit(&self) {

@@ -27,6 +27,7 @@ export default async function init() {}
 
 export class Engine {
   #cancelled = false;
+  #paused = false;
   #device;
   #texts = new Map();
 
@@ -96,17 +97,28 @@ export class Engine {
       throw fail('budget', 'This run needs about 3 GiB on the device, and 2 GiB are allowed; allow more memory.');
     }
     const kept = { device: 1.5e8, memory: 2e8, disk: recipe.calibration.sequences * 1e6 };
-    return { device_bytes: 6e8, budget_bytes: 2 ** 31, host_bytes: 1e8, kept, flops: 1e12, speed: 1e10, seconds: 100 };
+    const steps = { calibrate: 40, score: 5, reconstruct: 15, evaluate: 40 };
+    return {
+      device_bytes: 6e8,
+      budget_bytes: 2 ** 31,
+      host_bytes: 1e8,
+      kept,
+      flops: 1e12,
+      speed: 1e10,
+      seconds: 100,
+      steps,
+    };
   }
 
   async prune(files, recipe, texts, onProgress) {
-    this.#cancelled = false;
+    this.#cancelled = this.#paused = false;
     const { seed } = recipe.calibration;
     for (const phase of STEPS) {
       for (let layer = 0; layer < LAYERS; layer += 1) {
-        onProgress({ phase, layer, layers: LAYERS, fraction: layer / LAYERS });
+        const device_bytes = 1e8 * (1 + layer);
+        onProgress({ phase, layer, layers: LAYERS, fraction: layer / LAYERS, device_bytes, heap_bytes: 5e7 });
         do await wait(recipe.calibration.sequences / 20);
-        while (seed === 905 && phase === 'calibrate' && !this.#cancelled);
+        while ((this.#paused || (seed === 905 && phase === 'calibrate')) && !this.#cancelled);
         if (this.#cancelled && seed !== 901) throw fail('cancelled', 'The run was cancelled; nothing was written.');
         if (phase !== 'calibrate') continue;
         if (seed === 901) for (;;);
@@ -216,8 +228,20 @@ export class Engine {
     };
   }
 
-  async evaluate() {
-    return { task: 'classify', accuracy: 0.9, examples: 1 };
+  /** Logits by the letters of a line; a pruned model has another opinion of every fourth or so. */
+  async evaluate(files, { data, limit }, onProgress) {
+    onProgress({ phase: 'evaluate_dense', layer: 0, layers: LAYERS, fraction: 0.5 });
+    await wait(5);
+    const pruned = files.some(({ name }) => name === 'recipe.json');
+    const lines = data.split('\n').filter((line) => line.includes('\t') && !line.startsWith('sentence\t'));
+    const sums = lines
+      .slice(0, limit)
+      .map((line) => [...line.split('\t')[0]].reduce((sum, c) => sum + c.charCodeAt(0), 0));
+    const values = sums.flatMap((sum) => {
+      const side = (sum % 2 ? 1 : -1) * (pruned && sum % 4 === 3 ? -1 : 1);
+      return [side, -side];
+    });
+    return { task: 'classify', accuracy: 0.9, examples: sums.length, values: new Float32Array(values), width: 2 };
   }
 
   /** Writes one word of its settings' seed a token; 905 writes for ever, 903 loses the device at the third token. */
@@ -247,5 +271,13 @@ export class Engine {
 
   cancel() {
     this.#cancelled = true;
+  }
+
+  pause() {
+    this.#paused = true;
+  }
+
+  resume() {
+    this.#paused = false;
   }
 }

@@ -21,6 +21,8 @@ export class Connection {
   #closed = false;
   /** Fails the call under way. */
   #abandon: (error: Error) => void = () => undefined;
+  /** Pauses or resumes the call under way. */
+  #hold: (paused: boolean) => void = () => undefined;
 
   constructor(options: StartOptions) {
     this.#options = options;
@@ -52,6 +54,11 @@ export class Connection {
   /** A number for a text, that no other has. */
   nextText(): number {
     return this.#nextText++;
+  }
+
+  /** Holds the call under way at its next check, or lets it go on; where there is none, nothing happens. */
+  hold(paused: boolean): void {
+    this.#hold(paused);
   }
 
   close(): void {
@@ -98,6 +105,7 @@ export class Connection {
         clearTimeout(timer);
         signal?.removeEventListener('abort', cancel);
         handle.onMessage = () => undefined;
+        this.#hold = () => undefined;
         finish();
       };
       this.#abandon = (error) => {
@@ -136,6 +144,9 @@ export class Connection {
         }
       };
       signal?.addEventListener('abort', cancel);
+      this.#hold = (paused) => {
+        handle.send({ type: paused ? 'pause' : 'resume' });
+      };
       handle.send({ type: 'call', id, call });
     });
   }

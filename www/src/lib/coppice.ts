@@ -107,6 +107,19 @@ export class Coppice {
     return new Generation(this.#connection, send(files), options);
   }
 
+  /**
+   * Holds the call under way at its next check, a fraction of a second later, until {@link resume} or its signal's abort. What it has on
+   * the device stays there; the times that its report tells include the pause. The next call is not held.
+   */
+  pause(): void {
+    this.#connection.hold(true);
+  }
+
+  /** Lets a call go on that was held by {@link pause}. */
+  resume(): void {
+    this.#connection.hold(false);
+  }
+
   /** Ends the worker and frees the device. A call under way rejects. */
   close(): void {
     this.#connection.close();

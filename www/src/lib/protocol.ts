@@ -45,7 +45,10 @@ export interface TextSettings {
 export type ToWorker =
   | { type: 'start'; module: WebAssembly.Module; device: DevicePreference; memory: number | undefined }
   | { type: 'call'; id: number; call: Call }
-  | { type: 'cancel' };
+  | { type: 'cancel' }
+  /** Holds the call under way at its next check, or lets it go on. */
+  | { type: 'pause' }
+  | { type: 'resume' };
 
 export type FromWorker =
   | { type: 'ready'; device: DeviceInfo; catalog: Catalog }

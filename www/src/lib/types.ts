@@ -28,6 +28,9 @@ export interface Progress {
   layers: number;
   /** Share of the phase that is done, 0 to 1. */
   fraction: number;
+  /** Bytes on the device at this moment, and of the WebAssembly heap, which only grows. */
+  device_bytes?: number;
+  heap_bytes?: number | null;
 }
 
 /** One entry of a menu that the core declares. */
@@ -239,6 +242,8 @@ export interface Estimate {
   /** Floating-point operations a second, by a quick measurement. */
   speed: number;
   seconds: number;
+  /** Where that time goes; `evaluate` is the comparison before and after together. */
+  steps?: { calibrate: number; score: number; reconstruct: number; evaluate: number };
 }
 
 /** report.json; see src/job/report.rs. */
@@ -271,6 +276,7 @@ export interface Report {
   probes?: { layer: number; unit: string; kept: number; of: number; distance: number }[];
   notes: string[];
   recipe: Recipe;
+  /** By phase, pauses included. */
   seconds: { total: number };
   /** Most bytes at any one time: on the device, kept between steps, and of the WebAssembly heap. */
   memory: { device: number; budget: number; kept: Tiers; heap?: number };

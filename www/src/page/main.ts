@@ -1,5 +1,8 @@
 import type { Plan } from '../lib/coppice.ts';
 import { clearError, showError } from './alert.ts';
+import { type Subject, subjectOf } from './attempts/attempt.ts';
+import { AttemptsStep } from './attempts/step.ts';
+import { WORDS as ATTEMPTS } from './attempts/words.ts';
 import { byId, exchange } from './dom.ts';
 import { LiveMap } from './map/live-map.ts';
 import { OpenMap } from './map/open-map.ts';
@@ -23,6 +26,9 @@ const result = new ResultStep();
 const tried = new TryStep(session);
 const openMap = new OpenMap(byId('open-map'));
 const liveMap = new LiveMap(byId('live-map'));
+const attempts = new AttemptsStep(session);
+/** The model that is chosen, once it is understood. */
+let subject: Subject | undefined;
 const start = byId('start') as HTMLButtonElement;
 const cancel = byId('cancel') as HTMLButtonElement;
 
@@ -37,7 +43,8 @@ model.onChange = (inspection, demo) => {
   openMap.show(inspection);
   texts.fit(inspection, demo);
   recipe.fit(inspection);
-  tried.fit(model.files, inspection, demo);
+  subject = subjectOf(model.name, model.files, inspection, demo);
+  tried.fit(subject, attempts.on(subject));
 };
 session.onStart = (coppice) => {
   recipe.offer(coppice.catalog);
@@ -55,16 +62,39 @@ needs.ask = async () => {
 
 function setBusy(busy: boolean): void {
   session.busy = busy;
-  tried.blocked = busy;
+  tried.blocked = attempts.blocked = busy;
   result.map.blocked = busy;
   if (busy) exchange(start, cancel);
   else exchange(cancel, start);
 }
 
 tried.onBusy = (busy) => {
-  session.busy = busy;
-  start.disabled = busy;
+  session.busy = start.disabled = attempts.blocked = result.map.blocked = busy;
 };
+attempts.onBusy = (busy) => {
+  session.busy = start.disabled = tried.blocked = result.map.blocked = busy;
+};
+attempts.onChange = () => {
+  tried.offer(attempts.on(subject));
+  nameResult();
+};
+attempts.onShow = (attempt) => {
+  if (!attempt) {
+    result.clear();
+    return;
+  }
+  result.show(attempt.subject.name, attempt.result, attempt.subject.inspection);
+  nameResult();
+  // One of another model has nothing to stand beside.
+  if (attempt.subject.key === subject?.key) tried.offer(attempts.on(subject), attempt);
+  byId('result-title').focus();
+};
+
+/** Says above the result which attempt it is of. */
+function nameResult(): void {
+  const { shown } = attempts;
+  byId('result-attempt').textContent = shown ? ATTEMPTS.of(shown.name, shown.subject.name) : '';
+}
 
 function say(sentence: string): void {
   byId('status').textContent = sentence;
@@ -79,16 +109,21 @@ async function run(plan?: Plan): Promise<void> {
     abort.abort();
   };
   try {
-    const { inspection, files, name } = model;
-    if (!inspection) throw new Error('There is no model yet; choose one in step 1.');
+    const on = subject;
+    if (!model.inspection || !on) throw new Error('There is no model yet; choose one in step 1.');
     const chosen = recipe.read(plan);
     needs.hold();
     setBusy(true);
-    progress.begin();
-    liveMap.begin(inspection);
+    progress.begin(needs.last?.steps);
+    liveMap.begin(on.inspection);
     const [calibration, evaluation] = [await texts.calibration(), await texts.evaluation()];
     const coppice = await session.engine();
-    const pruned = await coppice.prune(files, chosen, {
+    progress.device = coppice.device;
+    progress.onPause = (paused) => {
+      if (paused) coppice.pause();
+      else coppice.resume();
+    };
+    const pruned = await coppice.prune(on.files, chosen, {
       calibration,
       evaluation,
       signal: abort.signal,
@@ -97,11 +132,8 @@ async function run(plan?: Plan): Promise<void> {
         liveMap.update(step);
       },
     });
-    result.show(name, pruned, inspection);
-    // Another model may have been chosen meanwhile.
-    if (files === model.files) tried.offer(pruned.files);
+    attempts.open(await attempts.add(on, pruned, evaluation));
     say('Done.');
-    byId('result-title').focus();
   } catch (error) {
     if (error instanceof DOMException && error.name === 'AbortError') {
       say(error.message);

@@ -9,6 +9,8 @@ const REST_MS = 600;
 export class NeedsLine {
   /** Asks for an estimate of the run as the form stands; nothing where there is none to make. */
   ask: () => Promise<Estimate | undefined> = () => Promise.resolve(undefined);
+  /** What the form's run was estimated to need, where that is known. */
+  last: Estimate | undefined;
   readonly #line = byId('needs');
   #timer: ReturnType<typeof setTimeout> | undefined;
   #asked = 0;
@@ -16,6 +18,7 @@ export class NeedsLine {
   /** Asks again once the form rests; never while a run is under way. */
   refresh(): void {
     clearTimeout(this.#timer);
+    this.last = undefined;
     const asked = ++this.#asked;
     this.#timer = setTimeout(() => void this.#show(asked), REST_MS);
   }
@@ -28,15 +31,18 @@ export class NeedsLine {
 
   async #show(asked: number): Promise<void> {
     let sentence = '';
+    let found: Estimate | undefined;
     try {
-      const found = await this.ask();
+      found = await this.ask();
       if (found) sentence = describe(found);
     } catch (error) {
       // Anything else is said when the run is started; this is what a person can change beforehand.
       if (error instanceof CoppiceError && error.kind === 'budget') sentence = error.message;
     }
     // A newer question has overtaken this one.
-    if (asked === this.#asked) this.#line.textContent = sentence;
+    if (asked !== this.#asked) return;
+    this.last = found;
+    this.#line.textContent = sentence;
   }
 }
 

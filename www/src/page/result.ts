@@ -10,6 +10,14 @@ export class ResultStep {
   readonly map = new ResultMap();
   readonly #body = byId('result-body');
 
+  /** Shows nothing, as before the first run. */
+  clear(): void {
+    byId('result-attempt').textContent = '';
+    byId('result-empty').hidden = false;
+    this.#body.hidden = true;
+    this.#body.replaceChildren();
+  }
+
   show(model: string, result: PruneResult, inspection: Inspection): void {
     const { report, files } = result;
     const name = `${model}-pruned`;

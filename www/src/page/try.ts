@@ -1,14 +1,14 @@
-import type { GenerateOptions, Inspection, NamedBlob } from '../lib/coppice.ts';
+import type { GenerateOptions, NamedBlob } from '../lib/coppice.ts';
 import { clearError, showError } from './alert.ts';
+import { type Attempt, type Subject, taskOf } from './attempts/attempt.ts';
 import { Column } from './column.ts';
-import type { Demo } from './demos.ts';
-import { byId, exchange, inputById } from './dom.ts';
-import { isDecoder } from './kind.ts';
+import { byId, exchange, h, inputById } from './dom.ts';
 import type { Session } from './session.ts';
+import { Classifier } from './side/classifier.ts';
+import { diffWords } from './side/diff.ts';
+import { WORDS } from './side/words.ts';
 
-const PROMPT = 'Once upon a time';
-
-/** Section 6, for decoders: what the dense and the pruned model write after the same prompt. */
+/** Section 6: what the dense model and one of the attempts write after the same prompt, or make of the same sentence. */
 export class TryStep {
   /** Called when texts begin and when the last one has ended. */
   onBusy: (busy: boolean) => void = () => undefined;
@@ -17,11 +17,22 @@ export class TryStep {
   readonly #stop = byId('generate-stop') as HTMLButtonElement;
   readonly #prompt = byId('prompt') as HTMLTextAreaElement;
   readonly #columns = { dense: new Column('dense'), pruned: new Column('pruned') };
-  #files: { dense: readonly NamedBlob[]; pruned: readonly NamedBlob[] | undefined } = { dense: [], pruned: undefined };
+  readonly #menu = byId('try-attempt') as HTMLSelectElement;
+  readonly #classifier: Classifier;
+  #subject: Subject | undefined;
+  #attempts: readonly Attempt[] = [];
   #running: AbortController | undefined;
 
   constructor(session: Session) {
     this.#session = session;
+    this.#classifier = new Classifier(session);
+    this.#classifier.onBusy = (busy) => {
+      this.onBusy(busy);
+    };
+    this.#menu.addEventListener('change', () => {
+      this.#running?.abort();
+      this.#clear();
+    });
     byId('try-form').addEventListener('submit', (event) => {
       event.preventDefault();
       // Enter in a field submits also while the button is disabled or gone.
@@ -32,29 +43,46 @@ export class TryStep {
     });
   }
 
-  /** Takes note of another model; texts of the one before end. */
-  fit(files: readonly NamedBlob[], inspection: Inspection, demo: Demo | undefined): void {
+  /** Takes note of another model and its attempts; texts of the one before end. */
+  fit(subject: Subject, attempts: readonly Attempt[]): void {
     this.#running?.abort();
-    this.#files = { dense: files, pruned: undefined };
-    this.#prompt.value = demo?.prompt ?? PROMPT;
-    byId('try').hidden = !isDecoder(inspection);
-    this.#clear();
+    this.#subject = subject;
+    this.#prompt.value = subject.prompt;
+    const task = taskOf(subject);
+    byId('try').hidden = task === 'features';
+    byId('try-form').hidden = task !== 'decoder';
+    byId('sentence-form').hidden = task !== 'classifier';
+    this.#menu.value = '';
+    this.offer(attempts);
   }
 
-  /** Offers the pruned model beside the dense one. */
-  offer(pruned: readonly NamedBlob[]): void {
-    this.#files.pruned = pruned;
-    this.#clear();
+  /** Offers attempts for the pruned side; `chosen`, or the one that was chosen, or the first. */
+  offer(attempts: readonly Attempt[], chosen = this.#chosen): void {
+    const before = this.#chosen;
+    this.#attempts = attempts;
+    this.#menu.replaceChildren(
+      ...attempts.map(({ id, name }) => h('option', { value: String(id) }, WORDS.attempt(id, name))),
+    );
+    if (chosen && attempts.includes(chosen)) this.#menu.value = String(chosen.id);
+    byId('try-attempt-field').hidden = attempts.length === 0;
+    // Another name alone leaves the texts where they are.
+    if (this.#chosen === undefined || this.#chosen !== before) this.#clear();
   }
 
   /** While another run is under way nothing is generated. */
   set blocked(blocked: boolean) {
     this.#generate.disabled = blocked;
+    this.#classifier.blocked = blocked;
+  }
+
+  get #chosen(): Attempt | undefined {
+    return this.#attempts.find(({ id }) => String(id) === this.#menu.value);
   }
 
   #clear(): void {
-    const both = this.#files.pruned !== undefined;
-    byId('try-title').textContent = both ? 'Try both' : 'Try it';
+    const both = this.#chosen !== undefined;
+    if (this.#subject) this.#classifier.fit(this.#subject, this.#chosen);
+    byId('try-title').textContent = both ? WORDS.titleBoth : WORDS.titleOne;
     byId('try-texts').classList.toggle('both', both);
     byId('try-texts').hidden = true;
     this.#columns.pruned.hidden = !both;
@@ -68,17 +96,28 @@ export class TryStep {
     try {
       const options = { ...this.#read(), signal: abort.signal };
       this.#begin(abort);
-      const { dense, pruned } = this.#files;
+      const [dense, pruned] = [this.#subject?.files ?? [], this.#chosen?.result.files];
       await Promise.all([
         this.#write('dense', dense, options, abort),
         pruned && this.#write('pruned', pruned, options, abort),
       ]);
-      if (!abort.signal.aborted) byId('generation-status').textContent = 'Done.';
+      if (!abort.signal.aborted) byId('generation-status').textContent = this.#outcome(pruned !== undefined);
     } catch (error) {
       showError(error);
     } finally {
       if (this.#running === abort) this.#end();
     }
+  }
+
+  /** Marks the words that differ, and says how it went. */
+  #outcome(both: boolean): string {
+    if (!both) return WORDS.done;
+    const { dense, pruned } = this.#columns;
+    const { before, after, words } = diffWords(dense.written, pruned.written);
+    dense.mark(before);
+    pruned.mark(after);
+    const faster = dense.rate && pruned.rate ? WORDS.faster(pruned.rate / dense.rate) : '';
+    return [WORDS.done, WORDS.differ(...words), faster].join(' ').trim();
   }
 
   /** One model's text; an error of one ends the other. */
@@ -94,7 +133,7 @@ export class TryStep {
     const generation = coppice.generate(files, {
       ...options,
       onProgress: ({ layer, layers }) => {
-        if (typeof layer === 'number') column.say(`Reading the model: layer ${layer + 1} of ${layers}…`);
+        if (typeof layer === 'number') column.say(WORDS.readingLayer(layer + 1, layers));
       },
     });
     try {
@@ -112,13 +151,13 @@ export class TryStep {
   #begin(abort: AbortController): void {
     this.#running = abort;
     byId('try-texts').hidden = false;
-    byId('generation-status').textContent = 'Writing…';
+    byId('generation-status').textContent = WORDS.writing;
     exchange(this.#generate, this.#stop);
     this.onBusy(true);
   }
 
   #end(): void {
-    if (this.#running?.signal.aborted) byId('generation-status').textContent = 'Stopped.';
+    if (this.#running?.signal.aborted) byId('generation-status').textContent = WORDS.stopped;
     this.#running = undefined;
     exchange(this.#stop, this.#generate);
     this.onBusy(false);

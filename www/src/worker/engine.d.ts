@@ -46,4 +46,6 @@ export class Engine {
   next_token(text: number): Promise<unknown>;
   end_text(text: number): void;
   cancel(): void;
+  pause(): void;
+  resume(): void;
 }

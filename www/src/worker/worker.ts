@@ -6,6 +6,9 @@ import type { Progress, TextSource } from '../lib/types.ts';
 let engine: Engine | undefined;
 /** A cancel that came while the texts of a call were still being read. */
 let cancelled = false;
+/** What lets a call go on that was paused while its texts were still being read. */
+let release: (() => void) | undefined;
+let paused = false;
 
 function post(message: FromWorker): void {
   self.postMessage(message);
@@ -19,8 +22,9 @@ async function perform(started: Engine, id: number, call: Call): Promise<unknown
   const onProgress = (progress: Progress) => {
     post({ type: 'progress', id, progress });
   };
-  cancelled = false;
-  const stopIfCancelled = () => {
+  cancelled = paused = false;
+  const gate = async () => {
+    if (paused && !cancelled) await new Promise<void>((resolve) => (release = resolve));
     if (cancelled) throw Object.assign(new Error('The run was cancelled; nothing was written.'), { kind: 'cancelled' });
   };
   switch (call.method) {
@@ -30,7 +34,7 @@ async function perform(started: Engine, id: number, call: Call): Promise<unknown
     case 'prune': {
       const calibration = await read(call.calibration);
       const evaluation = call.evaluation === undefined ? undefined : await read(call.evaluation);
-      stopIfCancelled();
+      await gate();
       const texts = { calibration, evaluation };
       if (call.method === 'estimate') return started.estimate(call.files, call.recipe, texts);
       return started.prune(call.files, call.recipe, texts, onProgress);
@@ -38,7 +42,7 @@ async function perform(started: Engine, id: number, call: Call): Promise<unknown
     case 'evaluate': {
       const { files, task, limit, window, logits } = call;
       const data = await read(call.data);
-      stopIfCancelled();
+      await gate();
       return started.evaluate(files, { task, data, limit, window, logits }, onProgress);
     }
     case 'begin_text':
@@ -63,10 +67,21 @@ function describe(error: unknown): { kind: string; message: string } {
 }
 
 async function handle(message: ToWorker): Promise<void> {
-  if (message.type === 'cancel') {
-    cancelled = true;
-    engine?.cancel();
-    return;
+  switch (message.type) {
+    case 'cancel':
+      cancelled = true;
+      engine?.cancel();
+      release?.();
+      return;
+    case 'pause':
+      paused = true;
+      engine?.pause();
+      return;
+    case 'resume':
+      paused = false;
+      engine?.resume();
+      release?.();
+      return;
   }
   const id = message.type === 'call' ? message.id : 0;
   try {
