@@ -65,7 +65,7 @@ describe('on the stand-in engine', () => {
     // 4 · 384² weights and 4 · 384 biases of attention, 2 · 384 · 1536 and 1536 + 384 of the FFN.
     assert.match(
       await detail(page, 'model'),
-      /^Layer 1 12 heads, 1,536 neurons\. 1\.77 M parameters\. 3\.55 M operations/,
+      /^Layer 1: 12 heads, 1,536 neurons\. 1\.77 M parameters\. 3\.55 M operations/,
     );
     assert.match(await page.getByTestId('model-map-table').textContent(), /1,772,928/);
     await accessible(page, '#model');
@@ -183,21 +183,24 @@ describe('on the stand-in engine', () => {
     assert.equal(await map.locator('[tabindex="0"]').count(), 1);
     assert.match(
       await detail(page),
-      /^Layer 1 4 of 12 heads, 400 of 1,536 neurons\..*Relative error of attention: 20\.0 % without/,
+      /^Layer 1: 4 of 12 heads, 400 of 1,536 neurons\..*Relative error of attention: 20\.0 % without/,
     );
     await page.keyboard.press('ArrowRight');
-    assert.match(await detail(page), /^Layer 1, head 0 goes\. Score [0-9.e-]+: rank \d+ of 12 in its layer, \d+ of 72/);
+    assert.match(
+      await detail(page),
+      /^Layer 1, head 0: goes\. Score [0-9.e-]+: rank \d+ of 12 in its layer, \d+ of 72/,
+    );
     await page.keyboard.press('ArrowDown');
     assert.match(await detail(page), /^Layer 2, head 0/);
     await page.keyboard.press('End');
     assert.match(
       await detail(page),
-      /^Layer 2, neurons of rank 1,505 to 1,536 all go\. Scores .* to .*: ranks 1,505 to 1,536/,
+      /^Layer 2, neurons of rank 1,505 to 1,536: all go\. Scores .* to .*: ranks 1,505 to 1,536/,
     );
     await page.keyboard.press('PageUp');
-    assert.match(await detail(page), /^Embedding 14,965 tokens × 384 channels/);
+    assert.match(await detail(page), /^Embedding: 14,965 tokens × 384 channels/);
     await page.keyboard.press('PageDown');
-    assert.match(await detail(page), /^Output A classifier/);
+    assert.match(await detail(page), /^Output: A classifier/);
     // One stop of the tab order: the next Tab leaves the map.
     await page.keyboard.press('Tab');
     assert.equal(await map.evaluate((grid) => grid.contains(document.activeElement)), false);
@@ -217,7 +220,7 @@ describe('on the stand-in engine', () => {
     await page.keyboard.press('ArrowRight');
     await page.keyboard.press('Enter');
     assert.match(await changed(page), /2 heads in one layer/);
-    assert.match(await detail(page), /^Layer 1, head 1 .*Changed by hand/);
+    assert.match(await detail(page), /^Layer 1, head 1: .*Changed by hand/);
     await page.keyboard.press('Enter');
     assert.match(await changed(page), /1 head in one layer/);
     await accessible(page, '#result');
@@ -387,7 +390,7 @@ describe('on the engine', () => {
       const layer = before.findIndex((row) => gone(row) > 0);
       const unit = before[layer].heads.findIndex((classes) => classes.includes('gone'));
       await head(page, layer, unit).click();
-      assert.match(await detail(page), new RegExp(`^Layer ${layer + 1}, ${headsLeft} ${unit} stays`));
+      assert.match(await detail(page), new RegExp(`^Layer ${layer + 1}, ${headsLeft} ${unit}: stays`));
       await page.getByTestId('map-prune').click();
       await page.getByTestId('cancel').waitFor();
       await page.getByTestId('run').waitFor({ timeout: 250_000 });

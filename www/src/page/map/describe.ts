@@ -27,7 +27,7 @@ export function describe(cell: Cell, drawing: Drawing): { title: string; sentenc
     case 'layer':
       return { title: name, sentences: aboutLayer(layer, view) };
     case 'linear':
-      return { title: `${name}, ${cell.title}:`, sentences: [WORDS.linear(cell.linear)] };
+      return { title: `${name}, ${cell.title}`, sentences: [WORDS.linear(cell.linear)] };
     case 'heads': {
       const unit = sharesKeys(view.model) ? WORDS.group(cell.unit) : WORDS.unit('heads', cell.unit);
       return { title: `${name}, ${unit}`, sentences: aboutHead(cell.unit, layer.heads, drawing) };

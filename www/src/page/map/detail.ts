@@ -18,7 +18,7 @@ export class Detail {
       return;
     }
     const { title, sentences } = describe(cell, drawing);
-    this.element.replaceChildren(h('strong', {}, title), ` ${sentences.join(' ')}`);
+    this.element.replaceChildren(h('strong', {}, `${title}:`), ` ${sentences.join(' ')}`);
   }
 
   say(sentence: string): void {
