@@ -6,8 +6,9 @@
 
 Second moments of what each linear layer reads come from stock Transformers in float64. From them and the weights: the singular value
 decomposition of W C (LAPACK, not an eigenvalue problem), the errors of the outputs by rank, ranks, products and biases. What lowering each
-group, and all but it, does to the model's answers is taken from the report; the price of a parameter is found here by bisection, and soft
-thresholds are learned here once more.
+group, and all but it, does to the model's answers is taken from the report; the price of a parameter is found here by bisection, and with it
+which maps are to share the factor that reads their input; soft thresholds are learned here once more. Single weights beside a product are
+chosen anew, in turns with it.
 """
 
 import argparse
@@ -29,6 +30,8 @@ LENGTH, WINDOWS = 128, 7
 RANKS = 2
 # Of the outputs, relatively in the norm of second moments: weights are written in f16, and f32 tells directions of nearly equal energy apart badly.
 VALUES = 1e-2
+# The same with single weights: of those with nearly equal scores f32 may take another, and the next product then makes up for that one.
+TURNS = 4e-2
 # Errors of outputs relative to the outputs, of which the report tells each layer's.
 ERRORS = 2e-3
 RUNS = {
@@ -36,10 +39,14 @@ RUNS = {
         ("whitened-global", {"factorisation": "whitened", "allocation": "global", "ratio": 0.3}),
         ("svd-uniform", {"factorisation": "svd", "allocation": "uniform", "ratio": 0.4}),
         ("svd-soft-threshold", {"factorisation": "svd", "allocation": "soft_threshold", "sensitivity": "alone", "ratio": 0.3}),
+        ("joint-sparse", {"factorisation": "whitened", "allocation": "uniform", "ratio": 0.3, "joint": True, "sparse": 0.2}),
     ],
     "llama-stories": [
         ("asvd-uniform", {"factorisation": "asvd", "allocation": "uniform", "ratio": 0.3}),
         ("whitened-soft-threshold", {"factorisation": "whitened", "allocation": "soft_threshold", "ratio": 0.4}),
+        ("joint-global", {"factorisation": "whitened", "allocation": "global", "ratio": 0.4, "joint": True}),
+        ("joint-soft-threshold", {"factorisation": "svd", "allocation": "soft_threshold", "ratio": 0.3, "joint": True}),
+        ("asvd-sparse", {"factorisation": "asvd", "allocation": "uniform", "ratio": 0.4, "sparse": 0.1}),
     ],
 }
 FLOOR = 0.5
@@ -48,6 +55,10 @@ FLOOR = 0.5
 SHARPNESS, STEPS, CLOSING, FOLLOW, RISE, STEP, MEANS = (5.0, 50.0), 1500, 2000, 0.2, 1.02, 4e-3, (0.9, 0.99)
 # Thresholds move by steps of one size, so that rounding in the spectra may leave them a step or so apart.
 SOFT_RANKS, SOFT_ERROR = 0.05, 0.02
+# How often product and single weights take turns.
+ROUNDS = 3
+# Of a group's price, where sharing and not sharing cost nearly the same.
+CLOSE = 0.02
 
 
 def root(G):
@@ -56,26 +67,64 @@ def root(G):
     return vectors * np.sqrt(np.maximum(values, 0)) @ vectors.T
 
 
-class Map:
-    """A linear map with the second moments G, the means and the mean squares of what it reads."""
+def decomposed(W, G, squares, factorisation):
+    """(left singular vectors, singular values) of W C"""
+    scale = {"svd": lambda: np.eye(len(G)), "asvd": lambda: np.diag(squares**0.25), "whitened": lambda: root(G)}[factorisation]()
+    return np.linalg.svd(W @ scale, full_matrices=False)[:2]
 
-    def __init__(self, W, b, G, mean, squares, factorisation):
-        self.W, self.b, self.G, self.mean = W, b, G, mean
-        m, n = W.shape
-        self.cost, self.size = m + n, m * n
-        scale = {"svd": lambda: np.eye(n), "asvd": lambda: np.diag(squares**0.25), "whitened": lambda: root(G)}[factorisation]()
-        self.U, self.values, _ = np.linalg.svd(W @ scale, full_matrices=False)
+
+class Map:
+    """Linear maps with one input, (weight, bias) each, with the second moments G, the means and the mean squares of what they read.
+    Several are cut as one stack of weights, each times what gives all their outputs the same energy."""
+
+    def __init__(self, pieces, G, mean, squares, factorisation):
+        self.pieces, self.G, self.mean, self.squares, self.factorisation = pieces, G, mean, squares, factorisation
+        energies = np.array([np.trace(W @ G @ W.T) for W, _ in pieces])
+        self.scales = np.sqrt(energies.mean() / energies) if len(pieces) > 1 else np.ones(1)
+        self.W = np.concatenate([scale * W for scale, (W, _) in zip(self.scales, pieces)])
+        m, n = self.W.shape
+        self.cost, self.size, self.count = m + n, m * n, len(pieces)
+        self.U, self.values = decomposed(self.W, G, squares, factorisation)
         most = m * n // (m + n)
-        self.total = np.trace(W @ G @ W.T)
-        gains = np.einsum("ij,jk,ki->i", self.U.T @ W, G, (self.U.T @ W).T)[:most]
+        self.total = self.energy(self.W)
+        gains = np.einsum("ij,jk,ki->i", self.U.T @ self.W, G, (self.U.T @ self.W).T)[:most]
         self.gains, self.values = gains, self.values[:most]
         self.errors = self.total - np.concatenate([[0.0], np.cumsum(gains)])
 
-    def at(self, rank):
-        """(weight, bias) of a rank"""
-        U = self.U[:, :rank]
-        lowered = U @ (U.T @ self.W)
-        return lowered, self.b + (self.W - lowered) @ self.mean
+    def energy(self, W):
+        """Of the outputs of a stack of weights."""
+        return np.trace(W @ self.G @ W.T)
+
+    def relative(self, error):
+        """The sum of the maps' errors, each relative to its outputs."""
+        return error * self.count / self.total
+
+    def at(self, rank, singles=0):
+        """([(weight, bias)], error) of a rank with so many single weights beside the product"""
+        best = None
+        kept = np.zeros_like(self.W)
+        for _ in range(ROUNDS if singles else 1):
+            U = decomposed(self.W - kept, self.G, self.squares, self.factorisation)[0][:, :rank]
+            product = U @ (U.T @ (self.W - kept))
+            left = self.W - product
+            scores = left**2 * np.diag(self.G)
+            kept = np.where(scores >= np.sort(scores, axis=None)[-singles], left, 0.0) if singles else kept
+            error = self.energy(left - kept)
+            if best is not None and error >= best[1]:
+                break
+            best = product + kept, error
+        whole, places = best[0], np.cumsum([len(W) for W, _ in self.pieces])[:-1]
+        parts = [part / scale for part, scale in zip(np.split(whole, places), self.scales)]
+        return [(part, b + (W - part) @ self.mean) for part, (W, b) in zip(parts, self.pieces)], best[1]
+
+
+class Group:
+    """The maps of a layer that read the same: each for itself, and all together."""
+
+    def __init__(self, layer, place, names, pieces, moments, factorisation):
+        self.layer, self.place, self.names, self.pieces = layer, place, names, pieces
+        self.apart = [Map([piece], *moments, factorisation) for piece in pieces]
+        self.joint = Map(pieces, *moments, factorisation) if len(pieces) > 1 else self.apart[0]
 
 
 def even(maps, kept):
@@ -196,61 +245,137 @@ def judge_ranks(maps, weights, method, ranks, kept):
     return faults
 
 
-def maps_of(dense, sequences, groups, factorisation):
-    """Every linear map: (layer, place of its group, name, Map)."""
+def price_of(group, weight, kept, price):
+    """((weighted error and price of parameters, the parameters) of the maps apart, the same together)"""
+    def least(m):
+        first = int(np.ceil(FLOOR * even([m], kept)[0]))
+        unit = m.relative(weight)
+        choices = [(unit * m.errors[rank] + price * rank * m.cost, rank * m.cost) for rank in range(first, len(m.errors))]
+        return min([*choices, (price * m.size, m.size)])
+    return np.sum([least(m) for m in group.apart], axis=0), np.array(least(group.joint))
+
+
+def judge_sharing(groups, weights, kept, told):
+    """Faults of which groups share a factor: `told` says it of each, or none where all is dense."""
+    budget, low, high = kept * sum(group.joint.size for group in groups), -60.0, 60.0
+    for _ in range(100):
+        middle = (low + high) / 2
+        spent_now = sum(min(price_of(group, weight, kept, np.exp(middle)), key=lambda one: one[0])[1] for group, weight in zip(groups, weights))
+        low, high = (low, middle) if spent_now <= budget else (middle, high)
+    faults = []
+    for group, weight, shares in zip(groups, weights, told):
+        (apart, _), (joint, _) = price_of(group, weight, kept, np.exp(high))
+        if len(group.pieces) > 1 and shares is not None and shares != (joint < apart) and abs(joint - apart) > CLOSE * apart:
+            faults.append(f"layer {group.layer}: {group.names} {'share' if shares else 'do not share'}, at {joint:.4g} against {apart:.4g}")
+    return faults
+
+
+def groups_of(dense, sequences, groups, factorisation):
+    """Every linear map, by what it reads."""
     hidden, found = dense.embed(sequences), []
     for number, layer in enumerate(dense.layers):
         hidden, read = sparse.caught(dense, layer, hidden, [module for module, _ in groups])
         for place, (module, names) in enumerate(groups):
             x = read[module].reshape(-1, read[module].shape[-1]).astype(np.float64)
-            mean = x.mean(0)
-            for name in names:
-                W, bias = sparse.weight(dense, number, name), dense.tensors[dense.name(number, name) + ".bias"].double().numpy()
-                # Only maps with biases take up the mean.
-                centred = mean if bias.any() else 0 * mean
-                G = x.T @ x / len(x) - np.outer(centred, centred)
-                found.append((number, place, name, Map(W, bias, G, centred, (x**2).mean(0), factorisation)))
+            pieces = [(sparse.weight(dense, number, name), dense.tensors[dense.name(number, name) + ".bias"].double().numpy()) for name in names]
+            # Only maps with biases take up the mean.
+            mean = x.mean(0) * any(bias.any() for _, bias in pieces)
+            moments = x.T @ x / len(x) - np.outer(mean, mean), mean, (x**2).mean(0)
+            found.append(Group(number, place, names, pieces, moments, factorisation))
     return found
+
+
+class Part:
+    """Maps that are cut together, and what the report says of them: one line, or one each where all stay dense."""
+
+    def __init__(self, group, names, m, lines):
+        self.group, self.names, self.m, self.lines = group, names, m, lines
+        rank = lines[0].get("rank")
+        # What the allocation gave, before some of it went into single weights.
+        self.rank, self.singles = rank, lines[0].get("singles", 0)
+        self.given = None if rank is None else lines[0]["kept"] // m.cost
+
+
+def parts_told(groups, lines, method):
+    """(parts, whether each group shares a factor or none where it is dense, faults)"""
+    lines, parts, shares, faults = iter(lines), [], [], []
+    always = method.get("joint", False) and method["allocation"] != "global"
+    for group in groups:
+        own = [next(lines)]
+        joint = own[0]["shape"][0] > len(group.pieces[0][0])
+        if not joint:
+            own += [next(lines) for _ in group.names[1:]]
+        dense = not joint and all(line.get("rank") is None for line in own)
+        shares.append(None if dense else joint)
+        if joint or dense and always:
+            parts.append(Part(group, group.names, group.joint, own))
+        else:
+            parts += [Part(group, [name], m, [line]) for name, m, line in zip(group.names, group.apart, own)]
+        if joint and not method.get("joint") or always and not joint and not dense and len(group.names) > 1:
+            faults.append(f"layer {group.layer}: {group.names} {'share' if joint else 'do not share'} a factor")
+    return parts, shares, faults
 
 
 def judge(dense, out, method, sequences):
     pruned, report = liar.Dense(out), reference.read_json(pathlib.Path(out) / "report.json")
-    groups = sparse.GROUPS[report["model"].lower().removesuffix("lmheadmodel").removesuffix("forcausallm")]
-    found, told, faults = maps_of(dense, sequences, groups, method["factorisation"]), report["linears"], []
-    maps, ranks = [m for *_, m in found], [line.get("rank") for line in told]
-    biases = sum(len(m.b) for m in maps if m.b.any())
+    names = sparse.GROUPS[report["model"].lower().removesuffix("lmheadmodel").removesuffix("forcausallm")]
+    groups = groups_of(dense, sequences, names, method["factorisation"])
+    parts, shares, faults = parts_told(groups, report["linears"], method)
+    maps, ranks = [part.m for part in parts], [part.given for part in parts]
+    biases = sum(len(b) for group in groups for _, b in group.pieces if b.any())
     all_weights = sum(m.size for m in maps)
     kept = 1 - method["ratio"] * (all_weights + biases) / all_weights
     weights = [1.0] * len(maps)
     probes = {(probe["layer"], probe["input"]): probe for probe in report.get("rank_probes", [])}
     if probes:
-        same = uniform(maps, kept)
-        for key, probe in probes.items():
-            group = [(m, rank) for (number, place, _, m), rank in zip(found, same) if (number, place) == key]
-            error = sum(m.errors[rank] / m.total for m, rank in group)
+        # Where sharing is chosen, every map was probed for itself.
+        together = method.get("joint", False) and method["allocation"] != "global"
+        probed = [[group.joint] if together else group.apart for group in groups]
+        same = iter(uniform([m for maps in probed for m in maps], kept))
+        for group, own in zip(groups, probed):
+            probe = probes[group.layer, group.place]
+            error = sum(m.relative(m.errors[next(same)]) for m in own)
             if abs(error - probe["error"]) > 2e-3 * error + ERRORS / 10:
-                faults.append(f"probe {key}: errors add up to {probe['error']}, expected {error}")
-        cost = lambda probe: {"alone": probe["alone"], "within": probe["within"], "both": (probe["alone"] + probe["within"]) / 2}[method.get("sensitivity", "both")]
-        weights = [cost(probes[number, place]) / probes[number, place]["error"] / m.total for number, place, _, m in found]
+                faults.append(f"probe {group.layer, group.place}: errors add up to {probe['error']}, expected {error}")
+
+        def cost(group):
+            probe, which = probes[group.layer, group.place], method.get("sensitivity", "both")
+            return ((probe["alone"] + probe["within"]) / 2 if which == "both" else probe[which]) / probe["error"]
+
+        weights = [part.m.relative(cost(part.group)) for part in parts]
+        if method.get("joint") and method["allocation"] == "global":
+            faults += judge_sharing(groups, [cost(group) for group in groups], kept, shares)
     faults += judge_ranks(maps, weights, method, ranks, kept)
     worst = 0.0
-    for (number, _, name, m), rank, line in zip(found, ranks, told):
-        what = f"layer {number}: {name}"
-        W, b = (m.W, m.b) if rank is None else m.at(rank)
-        error = 0.0 if rank is None else m.errors[rank] / m.total
-        if abs(error - line["error"]) > ERRORS or line["kept"] != (m.size if rank is None else rank * m.cost):
-            faults.append(f"{what}: error {line['error']} and {line['kept']} parameters are told, not {error}")
-        off = sparse.weight(pruned, number, name) - W
-        shift = pruned.tensors[pruned.name(number, name) + ".bias"].double().numpy() - b
-        # As the output feels it: directions of little energy are not known to f32.
-        felt = np.sqrt((np.trace(off @ m.G @ off.T) + ((off @ m.mean + shift) ** 2).sum()) / m.total)
-        worst = max(worst, felt)
-        if felt > VALUES:
-            faults.append(f"{what}: outputs are off by {felt:.3g} of their size at rank {rank}")
+    for part in parts:
+        what, m = f"layer {part.group.layer}: {', '.join(part.names)}", part.m
+        low, error = (m.pieces, 0.0) if part.rank is None else m.at(part.rank, part.singles)
+        if part.rank is not None:
+            stays = max(int((1 - method.get("sparse", 0)) * part.given + 0.5), min(part.given, 1))
+            if (part.rank, part.singles) != (stays, (part.given - stays) * m.cost) or part.lines[0]["kept"] != part.given * m.cost:
+                faults.append(f"{what}: rank {part.rank} and {part.singles} single weights for the parameters of rank {part.given}")
+        elif sum(line["kept"] for line in part.lines) != m.size:
+            faults.append(f"{what}: {[line['kept'] for line in part.lines]} parameters are told of a dense weight")
+        if abs(m.relative(error) / m.count - part.lines[0]["error"]) > ERRORS:
+            faults.append(f"{what}: error {part.lines[0]['error']} is told, not {m.relative(error) / m.count}")
+        if part.singles:
+            # Whichever were taken, they must leave no more error.
+            written = [scale * sparse.weight(pruned, part.group.layer, name) for scale, name in zip(m.scales, part.names)]
+            left = m.relative(m.energy(m.W - np.concatenate(written))) / m.count
+            if left > m.relative(error) / m.count + ERRORS:
+                faults.append(f"{what}: an error of {left:.4g} is left, {m.relative(error) / m.count:.4g} here")
+        for name, (W, b), (dense_weight, _) in zip(part.names, low, m.pieces):
+            off = sparse.weight(pruned, part.group.layer, name) - W
+            shift = pruned.tensors[pruned.name(part.group.layer, name) + ".bias"].double().numpy() - b
+            # As the output feels it: directions of little energy are not known to f32.
+            felt = np.sqrt((np.trace(off @ m.G @ off.T) + ((off @ m.mean + shift) ** 2).sum()) / m.energy(dense_weight))
+            worst = max(worst, felt)
+            if felt > (TURNS if part.singles else VALUES):
+                faults.append(f"{what}: outputs of {name} are off by {felt:.3g} of their size at rank {part.rank}")
     realised = 1 - (spent(maps, ranks) + biases) / (all_weights + biases)
     if abs(realised - method["ratio"]) > 5e-3 or abs(report["ratio"]["linear"] - realised) > 1e-6:
         faults.append(f"{realised:.5f} is saved, {method['ratio']} was asked for, {report['ratio']['linear']} is told")
-    return faults, {"saved": float(realised), "outputs_off": float(worst)}
+    return faults, {"saved": float(realised), "shared": sum(map(bool, shares)), "outputs_off": float(worst)}
 
 
 def check(command, root_folder, device):
@@ -289,11 +414,29 @@ def self_test():
     for m, n, speed in [(24, 24, 0.2), (96, 24, 1.0), (24, 96, 0.5), (12, 24, 2.0)]:
         W = random.normal(size=(m, n)) * np.arange(1, n + 1) ** -speed
         x = random.normal(size=(400, n)) * np.arange(1, n + 1) ** -0.5
-        maps.append(Map(W, np.zeros(m), x.T @ x / len(x), np.zeros(n), (x**2).mean(0), "whitened"))
+        moments = x.T @ x / len(x), np.zeros(n), (x**2).mean(0)
+        maps.append(Map([(W, np.zeros(m))], *moments, "whitened"))
     for m in maps:
         for rank in range(len(m.errors)):
-            off = m.W - m.at(rank)[0]
-            assert abs(np.trace(off @ m.G @ off.T) - m.errors[rank]) < 1e-9 * m.total
+            ((W, _),), error = m.at(rank)
+            assert abs(m.energy(m.W - W) - m.errors[rank]) < 1e-9 * m.total and abs(error - m.errors[rank]) < 1e-9 * m.total
+            ((W, _),), error = m.at(rank, 10)
+            assert abs(m.energy(m.W - W) - error) < 1e-9 * m.total
+    for factorisation in ("svd", "asvd", "whitened"):
+        pieces = [(random.normal(size=(m, 24)) * size, np.zeros(m)) for m, size in [(24, 1.0), (12, 30.0), (24, 0.1)]]
+        x = random.normal(size=(400, 24)) * np.arange(1, 25) ** -0.5
+        group = Group(0, 0, "qkv", pieces, (x.T @ x / len(x), np.zeros(24), (x**2).mean(0)), factorisation)
+        for rank in range(len(group.joint.errors)):
+            low, error = group.joint.at(rank)
+            own = sum(m.energy(W - m.W) / m.total for m, (W, _) in zip(group.apart, low))
+            assert abs(own - group.joint.relative(error)) < 1e-9, "the stack's error is the sum of relative ones"
+    # Maps that only repeat each other share a factor; maps that read different inputs do not.
+    W, moments = random.normal(size=(24, 24)), (np.eye(24), np.zeros(24), np.ones(24))
+    alike = Group(0, 0, "qk", [(W, np.zeros(24))] * 2, moments, "whitened")
+    halves = [np.where(np.arange(24) // 12 == half, np.linalg.qr(W)[0], 0.0) for half in (0, 1)]
+    unlike = Group(1, 0, "qk", [(half, np.zeros(24)) for half in halves], moments, "whitened")
+    assert not judge_sharing([alike, unlike], [1.0, 1.0], 0.25, [True, False]), "sharing at one price"
+    assert len(judge_sharing([alike, unlike], [1.0, 1.0], 0.25, [False, True])) == 2, "sharing the other way round"
     weights, kept = [1 / m.total for m in maps], 0.6
     best = by_price(maps, weights, kept)
     left, method = kept * sum(m.size for m in maps) - spent(maps, best), {"allocation": "global"}

@@ -8,6 +8,10 @@ the masked output, smaller by what a bit a weight and the weights that stay come
 
 Factored: demo models whose layers NumPy cuts to half of their parameters by singular values, written under Coppice's names. Stock
 Transformers with Coppice's loader, stock Transformers on the products, and Coppice on the factors give the same logits.
+
+Joint and sparse: the demo models lowered by Coppice itself, layers with one input sharing a factor and single weights beside the products,
+once multiplied out and once factored. NumPy multiplies the factors out again by what config.json says of them; the loader and Coppice
+answer from both outputs alike; bytes and parameters are those that the report tells.
 """
 
 import argparse
@@ -18,6 +22,7 @@ import shutil
 import subprocess
 import sys
 
+import check_export  # before transformers: it sets the modules' cache
 import numpy
 import reference
 import torch
@@ -33,6 +38,11 @@ MODELS = [
     ("gpt2-stories", "GPT2LMHeadModel", r"h\.\d+\.(attn|mlp)\.c_"),
     ("llama-stories", "LlamaForCausalLM", r"layers\.\d+\.(self_attn|mlp)\."),
 ]
+# What Coppice itself lowers.
+METHODS = {
+    "sparse": {"sparse": 0.1},
+    "joint-sparse": {"joint": True, "sparse": 0.2},
+}
 
 
 def run(*command):
@@ -160,6 +170,84 @@ def factored(coppice, out, device, model, stock, layers):
     return faults, {model: max(worst, apart)}
 
 
+def unpacked(tensors, at, shape):
+    """The single weights of a layer as a whole matrix; zeros where it has none."""
+    if f"{at}.s.weight.values" not in tensors:
+        return numpy.zeros(shape)
+    there = numpy.unpackbits(tensors[f"{at}.s.weight.mask"], count=shape[0] * shape[1], bitorder="little").astype(bool)
+    whole = numpy.zeros(shape[0] * shape[1])
+    whole[there] = tensors[f"{at}.s.weight.values"]
+    return whole.reshape(shape)
+
+
+def product_of(tensors, ranks, at):
+    """The whole weight of a factored layer, [outputs, inputs], in float64."""
+    first = ranks[at] if isinstance(ranks[at], str) else at
+    u, v = (tensors[name].astype(numpy.float64) for name in (f"{at}.u.weight", f"{first}.v.weight"))
+    return u @ v + unpacked(tensors, at, (len(u), v.shape[1]))
+
+
+def whole_weight(dense, at, turned):
+    """The weight of a layer in the dense output, [outputs, inputs]; of GPT-2's c_attn.q, .k and .v their third."""
+    if f"{at}.weight" in dense:
+        return dense[f"{at}.weight"].astype(numpy.float64).T if turned else dense[f"{at}.weight"].astype(numpy.float64)
+    fused, part = at.rsplit(".", 1)
+    return numpy.split(whole_weight(dense, fused, turned), 3)["qkv".index(part)]
+
+
+def lowered(coppice, out, device, model, stock, method):
+    """What is wrong with a model that Coppice lowered, factored and multiplied out; and figures."""
+    source, faults, reports = ROOT / "www/models" / model, [], {}
+    classifies = model == "bert-sst2"
+    task, data = ("classify", DEV) if classifies else ("perplexity", source / "valid.txt")
+    text = ROOT / "www/data/sst2-train.tsv" if classifies else source / "calibration.txt"
+    for kind in ("factored", "dense"):
+        recipe = {"version": 1, "calibration": {"source": str(text), "sequences": 16, "length": 64},
+                  "method": {"kind": "low_rank", "ratio": 0.4, **method}, "output": {"kind": kind, "dtype": "f32"}}
+        (out / f"{kind}.json").write_text(json.dumps(recipe))
+        run(coppice, "prune", source, "--recipe", out / f"{kind}.json", "--out", out / kind, "--device", device)
+        reports[kind] = json.loads((out / kind / "report.json").read_text())
+    own, faults = check_export.load_strictly(out / "factored")
+    tensors, dense = (load_file(out / kind / "model.safetensors") for kind in ("factored", "dense"))
+    config = json.loads((out / "factored/config.json").read_text())
+    ranks, counts = config["coppice_ranks"], config.get("coppice_sparse", {})
+    apart = 0.0
+    for at in ranks:
+        whole, product = whole_weight(dense, at, stock.startswith("GPT2")), product_of(tensors, ranks, at)
+        apart = max(apart, float(numpy.abs(whole - product).max() / numpy.abs(whole).max()))
+        if at in counts and len(tensors[f"{at}.s.weight.values"]) != counts[at]:
+            faults.append(f"{at} has other single weights than config.json says")
+    # Products in f32.
+    if not apart < 1e-4:
+        faults.append(f"{model}: factors and single weights do not give the dense output: {apart:.2e}")
+    if (len(counts) > 0) != (method.get("sparse", 0) > 0):
+        faults.append(f"{model}: config.json lists single weights of {len(counts)} layers")
+    joint = sum(isinstance(rank, str) for rank in ranks.values()) + sum(at.endswith("c_attn") for at in ranks)
+    if (joint > 0) != method.get("joint", False):
+        faults.append(f"{model}: {joint} layers share a factor")
+    ids = torch.tensor([[5, 17, 99, 203, 44, 8, 7, 310]])
+    with torch.no_grad():
+        a = own.eval()(ids).logits
+        b = check_export.load_strictly(out / "dense")[0].eval()(ids).logits
+    loader = float((a - b).abs().max() / b.std())
+    a, b = (read_logits(logits(coppice, out / kind, device, task, data, 50 if classifies else 256)) for kind in ("factored", "dense"))
+    ours = float(numpy.abs(a - b).max() / b.std())
+    for who, far in (("the loader", loader), ("Coppice", ours)):
+        if not far < 1e-3:
+            faults.append(f"{model}: logits that {who} gives from factors are off those of the dense output by {far:.2e}")
+    after, size = reports["factored"]["after"], sum(tensor.nbytes for tensor in tensors.values())
+    floats = sum(tensor.size for tensor in tensors.values() if tensor.dtype != numpy.uint8)
+    linear = [sum(line["kept"] for line in report["linears"]) for report in reports.values()]
+    if (after["bytes"], after["parameters"]) != (size, floats) or linear[0] != linear[1]:
+        faults.append(f"{model}: {size} bytes and {floats} parameters, {linear} of linear layers; the report says {after}")
+    if after["linear_parameters"] != reports["dense"]["after"]["linear_parameters"]:
+        faults.append(f"{model}: {after['linear_parameters']} linear parameters factored, {reports['dense']['after']['linear_parameters']} multiplied out")
+    told = json.loads((out / "factored/report.json").read_text())["ratio"]["linear"]
+    if abs(told - 0.4) > 5e-3:
+        faults.append(f"{model}: {told} of the linear parameters went, not 0.4")
+    return faults, {"saved": round(1 - size / sum(tensor.nbytes for tensor in dense.values()), 4), "off": max(loader, ours)}
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("coppice", type=pathlib.Path)
@@ -176,6 +264,12 @@ def main():
         more, more_figures = factored(coppice, out / model, options.device, model, stock, layers)
         faults += more
         figures |= more_figures
+        for name, method in METHODS.items():
+            folder = out / model / name
+            folder.mkdir()
+            more, more_figures = lowered(coppice, folder, options.device, model, stock, method)
+            faults += more
+            figures |= {f"{model}-{name}": more_figures}
     return reference.verdict("outputs", faults, figures)
 
 
