@@ -176,3 +176,64 @@ test('single weights have menus of their own, and the outputs that can hold zero
   assert.ok(await visible('unit-heads'));
   assert.equal((await recipe()).output.kind, 'stock');
 });
+
+test('ranks can share a factor, leave some of the budget to single weights, and have a floor', async () => {
+  await choose('kind', 'low_rank');
+  assert.ok((await visible('joint')) && (await visible('single-share')));
+  assert.equal(await visible('floor'), false);
+  await choose('output', 'factored');
+  await page.getByTestId('ratio').fill('40');
+  assert.deepEqual((await recipe()).method, {
+    kind: 'low_rank',
+    factorisation: 'whitened',
+    allocation: 'uniform',
+    ratio: 0.4,
+  });
+  // The same share everywhere has no floor.
+  assert.equal(await visible('rank-floor'), false);
+  await choose('rank-allocation', 'global');
+  await page.getByTestId('rank-floor').fill('25');
+  await page.getByTestId('joint').check();
+  await page.getByTestId('single-share').fill('20');
+  assert.deepEqual((await recipe()).method, {
+    kind: 'low_rank',
+    factorisation: 'whitened',
+    allocation: 'global',
+    ratio: 0.4,
+    floor: 0.25,
+    joint: true,
+    sparse: 0.2,
+  });
+  await accepted();
+  for (const [field, value, sentence] of [
+    ['rank-floor', '101', /floor must be a percentage at least 0 and at most 100/],
+    ['single-share', '100', /share of single weights must be a percentage at least 0 and below 100/],
+  ]) {
+    const input = page.getByTestId(field);
+    const old = await input.inputValue();
+    await input.fill(value);
+    await page.getByTestId('run').click();
+    assert.match(await alertText(page), sentence);
+    await input.fill(old);
+  }
+  // What is chosen for ranks says nothing of whole units.
+  await choose('kind', 'structured');
+  await choose('allocation', 'uniform');
+  assert.equal(await visible('floor'), false);
+  assert.equal((await recipe()).method.floor, undefined);
+});
+
+test('the keyboard passes the options of ranks in the order in which they are read', async () => {
+  await choose('kind', 'low_rank');
+  await choose('rank-allocation', 'global');
+  await page.getByTestId('factorisation').focus();
+  const passed = [];
+  for (let presses = 0; presses < 4; presses += 1) {
+    await page.keyboard.press('Tab');
+    passed.push(await page.evaluate(() => document.activeElement.dataset.testid));
+  }
+  assert.deepEqual(passed, ['rank-allocation', 'rank-floor', 'joint', 'single-share']);
+  await page.keyboard.press('Shift+Tab');
+  await page.keyboard.press('Space');
+  assert.equal((await recipe()).method.joint, true);
+});

@@ -59,6 +59,10 @@ pub trait RankAllocation: Sync {
     fn weighs(&self) -> bool {
         true
     }
+    /// Fields of the recipe's method that it heeds.
+    fn options(&self) -> &'static [&'static str] {
+        if self.weighs() { &["floor", "sensitivity"] } else { &[] }
+    }
     /// Whether it lets layers share a factor only where its price says that this is better.
     fn chooses_sharing(&self) -> bool {
         false

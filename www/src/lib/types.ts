@@ -136,6 +136,12 @@ export interface LowRankMethod {
   factorisation: string;
   allocation: string;
   ratio: number;
+  /** Share of the uniform rank that every layer keeps, where the allocation weighs. */
+  floor?: number;
+  /** Whether layers that read the same share the factor that reads it. */
+  joint?: boolean;
+  /** Share of what a lowered layer keeps that is spent on single weights. */
+  sparse?: number;
 }
 
 /** Keeps the units that a plan lists. */
@@ -204,12 +210,16 @@ export interface UnitOutcome {
 export interface LinearOutcome {
   /** Name of its weight. */
   tensor: string;
+  /** Names of the weights of further layers that share a factor with it; all else here is of all of them together. */
+  with?: string[];
   /** Outputs and inputs. */
   shape: [number, number];
-  /** Parameters that are left: weights that are not zero, or both factors. */
+  /** Parameters that are left: weights that are not zero, or both factors and the single weights beside them. */
   kept: number;
   /** The rank that is left, where it is a product now. */
   rank?: number;
+  /** Of what is left, single weights beside the product. */
+  singles?: number;
   /** Relative squared error of its output on the calibration text, before and after the weights that stay were updated. */
   error?: number;
   error_after?: number;

@@ -151,7 +151,22 @@ export class RecipeStep {
     }
     if (this.#kind === 'low_rank') {
       const [factorisation, allocation] = [text('factorisation'), text('rank_allocation')];
-      return { kind: 'low_rank', factorisation, allocation, ratio: asked };
+      const sparse = share(
+        text('single_share'),
+        'The share of single weights',
+        'at least 0',
+        (part) => part < 100,
+        'below 100',
+      );
+      return {
+        kind: 'low_rank',
+        factorisation,
+        allocation,
+        ratio: asked,
+        ...(this.#takes('floor') && { floor: share(text('rank_floor'), 'The floor', 'at least 0', () => true) }),
+        ...(data.has('joint') && { joint: true }),
+        ...(sparse > 0 && { sparse }),
+      };
     }
     const units = data.getAll('units').map(String);
     if (units.length === 0) throw new Error('Nothing is chosen to go; tick what may go in step 3.');
@@ -241,9 +256,12 @@ export class RecipeStep {
     }
   }
 
-  /** Whether something that is chosen in a menu goes with a field of the method. */
+  /** Whether something that is chosen in a menu of the kind of method goes with a field of the method. */
   #takes(field: string): boolean {
-    return MENUS.some(([menu, list]) => this.#chosen(menu, list)?.options?.includes(field) ?? false);
+    return MENUS.some(([menu, list]) => {
+      const kind = this.#select(menu).closest<HTMLElement>('[data-kind]')?.dataset.kind ?? this.#kind;
+      return kind === this.#kind && (this.#chosen(menu, list)?.options?.includes(field) ?? false);
+    });
   }
 
   /** What is chosen in a menu. */
@@ -289,10 +307,16 @@ function ratio(text: string): number {
 }
 
 /** A share that is asked for in percent. */
-function share(text: string, what: string, least: string, fits: (part: number) => boolean): number {
+function share(
+  text: string,
+  what: string,
+  least: string,
+  fits: (part: number) => boolean,
+  most = 'at most 100',
+): number {
   const percent = text.trim() === '' ? NaN : Number(text);
   if (!(percent >= 0 && percent <= 100 && fits(percent))) {
-    throw new Error(`${what} must be a percentage ${least} and at most 100; correct it in step 3.`);
+    throw new Error(`${what} must be a percentage ${least} and ${most}; correct it in step 3.`);
   }
   return percent / 100;
 }

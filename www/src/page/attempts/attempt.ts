@@ -88,7 +88,11 @@ export function nameOf({ method }: Recipe, catalog: Catalog | undefined): string
         return [...new Set([title(catalog?.weight_criteria, method.criterion), updated, pattern])];
       }
       case 'low_rank':
-        return [`${title(catalog?.factorisations, method.factorisation)} ${WORDS.ranks}`];
+        return [
+          `${title(catalog?.factorisations, method.factorisation)} ${WORDS.ranks}`,
+          method.joint ? WORDS.joint : undefined,
+          method.sparse ? WORDS.singles : undefined,
+        ];
     }
   })();
   const what = parts.filter((part) => part !== undefined).join(' + ');

@@ -9,6 +9,8 @@ export const WORDS = {
   aware: ' (error-aware)',
   plan: 'Plan by hand',
   ranks: 'ranks',
+  joint: 'shared factors',
+  singles: 'single weights',
   share: (ratio: number) => `${Number((ratio * 100).toFixed(1))}${GAP}%`,
   again: (name: string, number: number) => `${name} (${number})`,
 

@@ -46,9 +46,9 @@ function tableOfLinears(view: View, id: string): HTMLElement {
   const { tableColumns: names } = WORDS;
   const ranked = view.layers.some(({ linears }) => linears.some(({ rank }) => rank !== undefined));
   const rows = view.layers.flatMap(({ index, linears }) =>
-    linears.map(({ tensor, shape: [outputs, inputs], kept, rank, error, error_after: after }) => [
+    linears.map(({ tensor, with: others = [], shape: [outputs, inputs], kept, rank, error, error_after: after }) => [
       String(index + 1),
-      tensor,
+      [tensor, ...others].join(' and '),
       `${count(outputs)} × ${count(inputs)}`,
       WORDS.keptShare(kept, outputs * inputs),
       ...(ranked ? [rank === undefined ? WORDS.unknown : count(rank)] : []),

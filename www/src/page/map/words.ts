@@ -91,12 +91,22 @@ export const WORDS = {
     `It is ${repair} instead of ${wanted}, since ${reason}.`,
   probe: (unit: string, kept: number, of: number, distance: number) =>
     `With ${count(kept)} of ${count(of)} ${unit} here alone, answers move by ${figure(distance)}.`,
-  linear: ({ tensor, shape: [outputs, inputs], kept, rank, error, error_after: after }: LinearOutcome) => {
+  linear: ({
+    tensor,
+    with: others = [],
+    shape: [outputs, inputs],
+    kept,
+    rank,
+    singles,
+    error,
+    error_after: after,
+  }: LinearOutcome) => {
     const rest = `${count(kept)} of ${count(outputs * inputs)} parameters stay (${percent(kept / (outputs * inputs))}).`;
-    const ranks = rank === undefined ? '' : ` Rank ${count(rank)} of ${count(Math.min(outputs, inputs))}.`;
+    const beside = singles === undefined ? '' : ` and ${count(singles)} single weights`;
+    const ranks = rank === undefined ? '' : ` Rank ${count(rank)} of ${count(Math.min(outputs, inputs))}${beside}.`;
     const wrong = error === undefined ? '' : ` Relative error ${percent(error)}`;
     const mended = error === undefined ? '' : after === undefined ? '.' : `, ${percent(after)} after the update.`;
-    return `${tensor}, ${count(outputs)} × ${count(inputs)}: ${rest}${ranks}${wrong}${mended}`;
+    return `${[tensor, ...others].join(' and ')}, ${count(outputs)} × ${count(inputs)}: ${rest}${ranks}${wrong}${mended}`;
   },
   embedding: 'Embedding',
   output: 'Output',
