@@ -48,10 +48,12 @@ async function finishes(tokens, ...columns) {
   assert.ok(await page.getByTestId('generate').isVisible());
 }
 
-test('an encoder has nothing to try', async () => {
-  assert.ok(await page.getByTestId('try').isVisible());
+test('a classifier has a sentence to try in place of a prompt', async () => {
+  assert.ok(await page.getByTestId('prompt').isVisible());
+  assert.ok(await page.getByTestId('sentence').isHidden());
   await takeDemo(page);
-  assert.ok(await page.getByTestId('try').isHidden());
+  assert.ok(await page.getByTestId('prompt').isHidden());
+  assert.ok(await page.getByTestId('sentence').isVisible());
 });
 
 test('the dense model writes before anything is pruned', async () => {

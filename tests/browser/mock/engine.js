@@ -244,11 +244,11 @@ export class Engine {
     return { task: 'classify', accuracy: 0.9, examples: sums.length, values: new Float32Array(values), width: 2 };
   }
 
-  /** Writes one word of its settings' seed a token; 905 writes for ever, 903 loses the device at the third token. */
+  /** Writes a word a token. Seed 905 writes for ever, 903 loses the device at the third token, 907 has a pruned model differ in every third. */
   async begin_text(text, files, prompt, settings, onProgress) {
     onProgress({ phase: 'open', layer: 0, layers: LAYERS, fraction: 0 });
     await wait(5);
-    this.#texts.set(text, { made: 0, settings });
+    this.#texts.set(text, { made: 0, settings, pruned: files.some(({ name }) => name === 'recipe.json') });
     return prompt.split(' ').length;
   }
 
@@ -262,7 +262,8 @@ export class Engine {
     state.made += 1;
     if (seed === 903 && state.made === 3) throw fail('device', 'The GPU was lost; run again, or choose the CPU.');
     const last = state.made === most && seed !== 905;
-    return { id: state.made, text: ` word${state.made}`, seconds: 0.01, ...(last && { ending: 'max_tokens' }) };
+    const word = seed === 907 && state.pruned && state.made % 3 === 0 ? 'other' : 'word';
+    return { id: state.made, text: ` ${word}${state.made}`, seconds: 0.01, ...(last && { ending: 'max_tokens' }) };
   }
 
   end_text(text) {

@@ -18,9 +18,12 @@ export interface Subject {
 export interface Speed {
   /** What was counted. */
   what: 'tokens' | 'sentences';
-  /** How many of them a second: the median over `rounds`. */
+  /** How many of them a second: the median. */
   dense: number;
   pruned: number;
+  /** How many times as fast the pruned one is: the median over pairs of times that followed each other, so that a machine that slows down
+   * slows both. */
+  ratio: number;
   rounds: number;
   device: string;
 }

@@ -1,4 +1,4 @@
-import type { Plan, Recipe } from '../../lib/coppice.ts';
+import type { Catalog, Choice, Plan, Recipe } from '../../lib/coppice.ts';
 import { h } from '../dom.ts';
 import { duration } from '../format.ts';
 import { type Attempt, nameOfDevice } from './attempt.ts';
@@ -13,8 +13,8 @@ interface Line {
 }
 
 /** What differs between attempts, in what was asked for and in what came of it. */
-export function tableOfDifferences(attempts: readonly Attempt[]): HTMLElement {
-  const recipe = recipeLines(attempts);
+export function tableOfDifferences(attempts: readonly Attempt[], catalog: Catalog | undefined): HTMLElement {
+  const recipe = recipeLines(attempts, catalog);
   const heading = (title: string) =>
     h('tr', {}, h('th', { scope: 'colgroup', colspan: String(attempts.length + 1), class: 'group' }, title));
   return h(
@@ -73,8 +73,8 @@ function figureLines(attempts: readonly Attempt[]): Line[] {
 }
 
 /** The fields of the recipes that are not the same in all. */
-function recipeLines(attempts: readonly Attempt[]): Line[] {
-  const recipes = attempts.map(({ result }) => fieldsOf(result.report.recipe));
+function recipeLines(attempts: readonly Attempt[], catalog: Catalog | undefined): Line[] {
+  const recipes = attempts.map(({ result }) => fieldsOf(result.report.recipe, catalog));
   const paths = new Set(recipes.flatMap((fields) => [...fields.keys()]));
   return [...paths].flatMap((path) => {
     const values = recipes.map((fields) => fields.get(path) ?? WORDS.none);
@@ -85,12 +85,33 @@ function recipeLines(attempts: readonly Attempt[]): Line[] {
 }
 
 /** What a recipe says, by the paths of its fields. */
-function fieldsOf({ calibration, method, output, evaluation }: Recipe): Map<string, string> {
+function fieldsOf(
+  { calibration, method, output, evaluation }: Recipe,
+  catalog: Catalog | undefined,
+): Map<string, string> {
   const fields = new Map<string, string>();
   for (const [part, object] of Object.entries({ method, calibration, output, evaluation: evaluation ?? {} }))
     for (const [field, value] of Object.entries<unknown>(object))
-      if (value !== undefined && value !== null) fields.set(`${part}/${field}`, told(field, value));
+      if (value !== undefined && value !== null)
+        fields.set(`${part}/${field}`, titleOf(catalog, field, value) ?? told(field, value));
   return fields;
+}
+
+/** The menus of the fields that are chosen from one. */
+const MENUS: Record<string, readonly (keyof Catalog)[]> = {
+  criterion: ['criteria', 'weight_criteria'],
+  allocation: ['allocations', 'sparsity_allocations', 'rank_allocations'],
+  layer_budgets: ['layer_budgets'],
+  reconstruction: ['reconstructions'],
+  update: ['updates'],
+  pattern: ['patterns'],
+  factorisation: ['factorisations'],
+};
+
+/** What a menu calls a value. */
+function titleOf(catalog: Catalog | undefined, field: string, value: unknown): string | undefined {
+  const choices = (MENUS[field] ?? []).flatMap((menu): readonly Choice[] => catalog?.[menu] ?? []);
+  return choices.find(({ name }) => name === value)?.title;
 }
 
 function told(field: string, value: unknown): string {

@@ -80,6 +80,7 @@ export const COLUMNS: readonly (readonly [string, Place])[] = [
   ['speed_of', ({ attempt }) => attempt.speed?.what],
   ['speed_dense', ({ attempt }) => attempt.speed?.dense],
   ['speed_pruned', ({ attempt }) => attempt.speed?.pruned],
+  ['speed_ratio', ({ attempt }) => attempt.speed?.ratio],
   ['speed_rounds', ({ attempt }) => attempt.speed?.rounds],
   ['speed_device', ({ attempt }) => attempt.speed?.device],
 ];

@@ -87,7 +87,7 @@ export const SIZE: readonly Figure[] = [
     'time',
     true,
     (value) => percent(value, 0),
-    ({ speed }) => speed && speed.dense / speed.pruned,
+    ({ speed }) => speed && 1 / speed.ratio,
     () => 1,
   ),
 ];

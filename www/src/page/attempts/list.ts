@@ -51,7 +51,7 @@ export function tableOfAttempts(attempts: readonly Attempt[], state: State, deed
     const { report } = attempt.result;
     return h(
       'tr',
-      { 'data-testid': `attempt-${attempt.id}`, ...(state.shown === attempt.id && { 'aria-current': 'true' }) },
+      { ...mark('attempt', attempt), ...(state.shown === attempt.id && { 'aria-current': 'true' }) },
       h('td', { class: 'choose' }, choice(attempt, state.chosen.has(attempt.id), deeds)),
       h('th', { scope: 'row' }, nameField(attempt, deeds)),
       cell(WORDS.columns.removed, percent(report.ratio.linear)),
@@ -70,13 +70,21 @@ export function tableOfAttempts(attempts: readonly Attempt[], state: State, deed
   );
 }
 
+/** What tests and the focus find an element by. */
+function mark(testid: string, { id }: Attempt): Record<string, string> {
+  return { 'data-testid': testid, 'data-attempt': String(id) };
+}
+
 function shown(value: number | undefined, show: (value: number) => string): string {
   return value === undefined ? WORDS.none : show(value);
 }
 
 function choice(attempt: Attempt, chosen: boolean, deeds: Deeds): HTMLElement {
-  const id = `attempt-choose-${attempt.id}`;
-  const box = h('input', { type: 'checkbox', 'aria-label': WORDS.choose(attempt.name), 'data-testid': id });
+  const box = h('input', {
+    type: 'checkbox',
+    'aria-label': WORDS.choose(attempt.name),
+    ...mark('attempt-choose', attempt),
+  });
   box.checked = chosen;
   box.addEventListener('change', () => {
     deeds.choose(attempt, box.checked);
@@ -90,7 +98,7 @@ function nameField(attempt: Attempt, deeds: Deeds): HTMLElement {
     class: 'name-field',
     value: attempt.name,
     'aria-label': WORDS.nameOf(attempt.id),
-    'data-testid': `attempt-name-${attempt.id}`,
+    ...mark('attempt-name', attempt),
     autocomplete: 'off',
     maxlength: '120',
   });
@@ -108,19 +116,19 @@ function nameField(attempt: Attempt, deeds: Deeds): HTMLElement {
 }
 
 function speed(attempt: Attempt, blocked: boolean, deeds: Deeds): HTMLElement {
-  const { id, name, speed: measured } = attempt;
+  const { name, speed: measured } = attempt;
   if (measured) {
     const told = WORDS.rates(measured.what, measured.dense, measured.pruned);
     return h(
       'span',
-      { 'data-testid': `attempt-speed-${id}` },
-      WORDS.times(measured.pruned / measured.dense),
+      { ...mark('attempt-speed', attempt) },
+      WORDS.times(measured.ratio),
       h('span', { class: 'aside' }, told),
     );
   }
   const button = h(
     'button',
-    { type: 'button', class: 'small', 'aria-label': WORDS.measureOne(name), 'data-testid': `attempt-measure-${id}` },
+    { type: 'button', class: 'small', 'aria-label': WORDS.measureOne(name), ...mark('attempt-measure', attempt) },
     WORDS.measure,
   );
   button.disabled = blocked;
@@ -131,10 +139,10 @@ function speed(attempt: Attempt, blocked: boolean, deeds: Deeds): HTMLElement {
 }
 
 function buttons(attempt: Attempt, current: boolean, deeds: Deeds): HTMLElement[] {
-  const { id, name } = attempt;
+  const { name } = attempt;
   const show = h(
     'button',
-    { type: 'button', class: 'small', 'aria-label': WORDS.showOne(name), 'data-testid': `attempt-show-${id}` },
+    { type: 'button', class: 'small', 'aria-label': WORDS.showOne(name), ...mark('attempt-show', attempt) },
     WORDS.show,
   );
   show.addEventListener('click', () => {
@@ -147,7 +155,7 @@ function buttons(attempt: Attempt, current: boolean, deeds: Deeds): HTMLElement[
       class: 'small',
       'aria-label': WORDS.removeOne(name),
       title: bytes(bytesOf(attempt)),
-      'data-testid': `attempt-delete-${id}`,
+      ...mark('attempt-delete', attempt),
     },
     WORDS.remove,
   );

@@ -1,5 +1,6 @@
 import { svg } from '../dom.ts';
 import { scaleOver } from './scale.ts';
+import { WORDS } from './words.ts';
 
 /** A point of the chart. */
 export interface Point {
@@ -87,12 +88,17 @@ function mark({ kind, id, label }: Point, index: number, x: number, y: number): 
       role: id === undefined ? 'img' : 'button',
       'aria-label': label,
       'data-index': index,
-      'data-testid': id === undefined ? 'point-dense' : `point-${id}`,
+      'data-testid': 'chart-point',
+      'data-attempt': id ?? 'dense',
     },
     svg('circle', { r: 18, class: 'reach' }),
     svg('circle', { r: MARK + 5, class: 'ring' }),
     shape(kind),
-    svg('text', { x: MARK + 5, y: -MARK, class: 'number', 'aria-hidden': 'true' }, id === undefined ? '0' : String(id)),
+    svg(
+      'text',
+      { x: MARK + 5, y: -MARK, class: 'number', 'aria-hidden': 'true' },
+      id === undefined ? WORDS.denseMark : String(id),
+    ),
   );
 }
 

@@ -1,4 +1,4 @@
-import type { Coppice, NamedBlob } from '../../lib/coppice.ts';
+import type { Coppice, Generation, NamedBlob } from '../../lib/coppice.ts';
 import { type Attempt, nameOfDevice, type Speed, taskOf } from './attempt.ts';
 import { WORDS } from './words.ts';
 
@@ -25,63 +25,89 @@ export async function measureSpeed(
   const { subject, result } = attempt;
   const models = [subject.files, result.files] as const;
   const decoder = taskOf(subject) === 'decoder';
-  const [dense, pruned, rounds] = decoder
+  const { many, pairs, rounds } = decoder
     ? await tokens(coppice, models, subject.prompt, signal, onRound)
     : await sentences(coppice, models, attempt, signal, onRound);
-  return { what: decoder ? 'tokens' : 'sentences', dense, pruned, rounds, device: nameOfDevice(coppice.device) };
+  return {
+    what: decoder ? 'tokens' : 'sentences',
+    dense: many / median(pairs.map(([dense]) => dense)),
+    pruned: many / median(pairs.map(([, pruned]) => pruned)),
+    ratio: median(pairs.map(([dense, pruned]) => dense / pruned)),
+    rounds,
+    device: nameOfDevice(coppice.device),
+  };
 }
 
 type Models = readonly [readonly NamedBlob[], readonly NamedBlob[]];
 type OnRound = (round: number, rounds: number) => void;
 
-async function tokens(coppice: Coppice, models: Models, prompt: string, signal: AbortSignal, onRound: OnRound) {
-  const seconds: [number[], number[]] = [[], []];
+/** Seconds of the dense and the pruned model for as many tokens or sentences. */
+interface Times {
+  many: number;
+  pairs: [number, number][];
+  rounds: number;
+}
+
+async function tokens(
+  coppice: Coppice,
+  models: Models,
+  prompt: string,
+  signal: AbortSignal,
+  onRound: OnRound,
+): Promise<Times> {
+  const pairs: Times['pairs'] = [];
   const most = Math.ceil(ENOUGH / (TOKENS - 1));
   let round = 0;
   // A text may end early by itself; twice as many rounds are enough for any that does not end at once.
-  for (; round < 2 * most && Math.min(...seconds.map(({ length }) => length)) < ENOUGH; round += 1) {
+  for (; round < 2 * most && pairs.length < ENOUGH; round += 1) {
     onRound(Math.min(round + 1, most), most);
     const options = { prompt, maxTokens: TOKENS, temperature: 1, seed: round, signal };
-    const texts = models.map((files) => coppice.generate(files, options));
+    const [dense, pruned] = models.map((files) => coppice.generate(files, options)) as [Generation, Generation];
     try {
       for (let token = 0; ; token += 1) {
-        const steps = [];
         // One after the other, so that neither waits on the device for its turn.
-        for (const text of texts) steps.push(await text.next());
-        if (steps.some(({ done }) => done === true)) break;
-        for (const [which, { value }] of steps.entries())
-          if (token > 0 && value) seconds[which as 0 | 1].push(value.seconds);
+        const one = await dense.next();
+        const other = await pruned.next();
+        if (one.done || other.done) break;
+        if (token > 0) pairs.push([one.value.seconds, other.value.seconds]);
       }
     } finally {
-      await Promise.all(texts.map((text) => text.return()));
+      await Promise.all([dense.return(), pruned.return()]);
     }
   }
-  if (seconds.some(({ length }) => length === 0)) throw new Error(WORDS.noTokens);
-  return [1 / median(seconds[0]), 1 / median(seconds[1]), round] as const;
+  if (pairs.length === 0) throw new Error(WORDS.noTokens);
+  return { many: 1, pairs, rounds: round };
 }
 
-async function sentences(coppice: Coppice, models: Models, attempt: Attempt, signal: AbortSignal, onRound: OnRound) {
+async function sentences(
+  coppice: Coppice,
+  models: Models,
+  attempt: Attempt,
+  signal: AbortSignal,
+  onRound: OnRound,
+): Promise<Times> {
   if (!attempt.evaluation) throw new Error(WORDS.noSentences);
   const task = taskOf(attempt.subject) === 'classifier' ? 'classify' : 'features';
   const options = { task, data: attempt.evaluation, limit: SENTENCES, signal } as const;
-  const seconds: [number[], number[]] = [[], []];
-  let read = SENTENCES;
+  const pairs: Times['pairs'] = [];
+  let many = SENTENCES;
+  const timed = async (files: readonly NamedBlob[]) => {
+    const start = performance.now();
+    const { examples } = await coppice.evaluate(files, options);
+    many = examples ?? many;
+    return (performance.now() - start) / 1000;
+  };
   for (let round = 0; round <= ROUNDS; round += 1) {
     onRound(Math.max(round, 1), ROUNDS);
-    for (const which of [0, 1] as const) {
-      const start = performance.now();
-      const { examples } = await coppice.evaluate(models[which], options);
-      read = examples ?? read;
-      if (round > 0) seconds[which].push((performance.now() - start) / 1000);
-    }
+    const pair: [number, number] = [await timed(models[0]), await timed(models[1])];
+    if (round > 0) pairs.push(pair);
   }
-  return [read / median(seconds[0]), read / median(seconds[1]), ROUNDS] as const;
+  return { many, pairs, rounds: ROUNDS };
 }
 
 /** The middle one; of an even number, the mean of the two. */
-export function median(values: readonly number[]): number {
+function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length / 2;
-  const [low, high] = [sorted[Math.ceil(middle) - 1], sorted[Math.floor(middle)]];
-  return low === undefined || high === undefined ? NaN : (low + high) / 2;
+  return ((sorted[Math.ceil(middle) - 1] ?? NaN) + (sorted[Math.floor(middle)] ?? NaN)) / 2;
 }

@@ -1,4 +1,4 @@
-import type { PruneResult } from '../../lib/coppice.ts';
+import type { Catalog, PruneResult } from '../../lib/coppice.ts';
 import { clearError, showError } from '../alert.ts';
 import { byId, download, h } from '../dom.ts';
 import type { Session } from '../session.ts';
@@ -31,6 +31,7 @@ export class AttemptsStep {
   readonly #kept = h('p', { class: 'hint', 'data-testid': 'attempts-kept' });
   readonly #measure = button(WORDS.measureAll, 'attempts-measure');
   readonly #stop = button(WORDS.stopMeasuring, 'attempts-measure-stop');
+  #catalog: Catalog | undefined;
   #subject: Subject | undefined;
   #shown: Attempt | undefined;
   #blocked = false;
@@ -75,6 +76,7 @@ export class AttemptsStep {
   /** Keeps a finished run under a name of its own. */
   async add(subject: Subject, result: PruneResult, evaluation: Blob | undefined): Promise<Attempt> {
     const { catalog } = await this.#session.engine();
+    this.#catalog = catalog;
     const attempt = {
       id: this.#nextId++,
       subject,
@@ -136,13 +138,14 @@ export class AttemptsStep {
     const here = this.#here;
     byId('attempts-empty').hidden = this.#attempts.length > 0;
     byId('attempts-body').hidden = this.#attempts.length === 0;
+    if (this.#attempts.length === 0) return;
     const subjects = this.#subjects;
     this.#modelField.hidden = subjects.length < 2;
     this.#model.replaceChildren(...subjects.map(({ key, name }) => h('option', { value: key }, name)));
     if (this.#subject) this.#model.value = this.#subject.key;
     const blocked = this.#blocked || this.#measuring !== undefined;
     this.#measure.disabled = blocked;
-    const focused = document.activeElement?.getAttribute('data-testid');
+    const focused = this.#list.contains(document.activeElement) ? document.activeElement : undefined;
     this.#list.replaceChildren(
       tableOfAttempts(
         here,
@@ -168,7 +171,7 @@ export class AttemptsStep {
       ),
     );
     // The table is made anew, and the focus stays where it was.
-    if (focused) this.#list.querySelector<HTMLElement>(`[data-testid="${focused}"]`)?.focus();
+    if (focused instanceof HTMLElement) this.#focus(focused.dataset.testid ?? '', Number(focused.dataset.attempt));
     this.#kept.textContent = WORDS.kept(
       this.#attempts.length,
       this.#attempts.reduce((sum, attempt) => sum + bytesOf(attempt), 0),
@@ -177,10 +180,14 @@ export class AttemptsStep {
     this.#compare();
   }
 
+  #focus(testid: string, id: number): void {
+    this.#list.querySelector<HTMLElement>(`[data-testid="${testid}"][data-attempt="${id}"]`)?.focus();
+  }
+
   #compare(): void {
     const chosen = this.#here.filter(({ id }) => this.#chosen.has(id));
     this.#differences.replaceChildren(
-      chosen.length > 1 ? tableOfDifferences(chosen) : h('p', { class: 'hint' }, WORDS.tick),
+      chosen.length > 1 ? tableOfDifferences(chosen, this.#catalog) : h('p', { class: 'hint' }, WORDS.tick),
     );
   }
 
@@ -205,7 +212,7 @@ export class AttemptsStep {
       }
       this.#changed();
       this.#say(WORDS.restored(attempt.name));
-      this.#list.querySelector<HTMLElement>(`[data-testid="attempt-delete-${attempt.id}"]`)?.focus();
+      this.#focus('attempt-delete', attempt.id);
     });
     // Until something else is said: then nothing refers to the attempt any more, and the browser lets go of its files.
     this.#say(WORDS.removed(attempt.name, bytesOf(attempt)), ' ', undo);
@@ -229,7 +236,7 @@ export class AttemptsStep {
           this.#say(WORDS.measuring(attempt.name, round, rounds));
         });
         attempt.speed = speed;
-        this.#say(WORDS.measured(attempt.name, speed.pruned / speed.dense));
+        this.#say(WORDS.measured(attempt.name, speed.ratio));
       }
     } catch (error) {
       this.#say(abort.signal.aborted ? WORDS.measureStopped : '');

@@ -70,8 +70,7 @@ export const WORDS = {
   chartLabel: (up: string, across: string) => `${up} against ${across}, a point an attempt`,
   point: (name: string, up: string, upTitle: string, across: string, acrossTitle: string) =>
     `${name}: ${upTitle} ${up}, ${acrossTitle} ${across}`,
-  denseAxis: 'dense',
-  better: 'better',
+  denseMark: 'dense',
   front: 'The dashed line joins attempts that no other one beats in both.',
   missing: (attempts: number) =>
     attempts === 1

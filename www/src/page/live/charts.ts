@@ -1,6 +1,5 @@
 import { h, svg } from '../dom.ts';
 import { bytes, duration, percent } from '../format.ts';
-import { PHASES } from './phases.ts';
 import type { Sample, Stage, Timeline } from './timeline.ts';
 import { WORDS } from './words.ts';
 
@@ -8,6 +7,8 @@ import { WORDS } from './words.ts';
 const TALL = 100;
 /** Width of a drawing over time. */
 const WIDE = 1000;
+/** A step that takes less of the time has no room for its name. */
+const ROOM = 0.15;
 
 /** The charts of a run as it is: seconds a layer for each step, shares over time, and memory over time. */
 export function drawTimeline(timeline: Timeline): HTMLElement[] {
@@ -18,7 +19,7 @@ export function drawTimeline(timeline: Timeline): HTMLElement[] {
   const axis = () => h('p', { class: 'live-axis' }, h('span', {}, '0'), h('span', {}, duration(end)));
   return [
     figure(WORDS.perLayer, h('div', { class: 'strips' }, ...layered.map(strip))),
-    figure(WORDS.share, shares(timeline.samples, end), axis()),
+    figure(WORDS.share, ...shares(timeline.samples, end), axis()),
     ...(timeline.peak > 0
       ? [figure(`${WORDS.device}, ${WORDS.most(bytes(timeline.peak))}`, memory(timeline, end), axis())]
       : []),
@@ -42,17 +43,28 @@ function strip({ phase, layers }: Stage): HTMLElement {
   );
 }
 
-/** A saw: each step from nothing to all of it. */
-function shares(samples: readonly Sample[], end: number): SVGElement {
-  const lines = PHASES.map((phase) => samples.filter((sample) => sample.phase === phase));
-  return overTime(
-    ...lines.flatMap((line) => {
-      const [first] = line;
-      if (!first || line.length < 2) return [];
-      const points = line.map(({ at, fraction }) => `${x(at, end)},${TALL * (1 - fraction)}`);
-      return [svg('polyline', { points: points.join(' '), class: `line ${first.phase}` })];
-    }),
-  );
+/** A saw: each step from nothing to all of it, with its name below where there is room. */
+function shares(samples: readonly Sample[], end: number): Node[] {
+  const lines: Sample[][] = [];
+  for (const sample of samples) {
+    const line = lines.at(-1);
+    if (line?.[0]?.phase === sample.phase) line.push(sample);
+    else lines.push([sample]);
+  }
+  const names = h('p', { class: 'live-names' });
+  const saw = lines.flatMap((line) => {
+    const [first, last] = [line[0], line.at(-1)];
+    if (!first || !last || line.length < 2) return [];
+    if (last.at - first.at > ROOM * end) {
+      const name = h('span', {}, WORDS.phases[first.phase]);
+      name.style.left = `${(100 * first.at) / end}%`;
+      name.style.width = `${(100 * (last.at - first.at)) / end}%`;
+      names.append(name);
+    }
+    const points = line.map(({ at, fraction }) => `${x(at, end)},${TALL * (1 - fraction)}`);
+    return [svg('polyline', { points: points.join(' '), class: `line ${first.phase}` })];
+  });
+  return [overTime(...saw), names];
 }
 
 function memory({ samples, peak }: Timeline, end: number): SVGElement {
