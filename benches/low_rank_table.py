@@ -2,12 +2,13 @@
 """Measures lower ranks: every factorisation with every allocation of ranks on several models through `coppice sweep`, as tables.
 
 usage: low_rank_table.py COPPICE OUT [--models NAME...] [--smollm2 DIR --text FILE] [--ratios R...] [--floors F...] [--seeds N] [--jobs N]
-                         [--device auto|gpu|cpu] [--gpus N]
+                         [--factorisations F...] [--allocations A...] [--joint] [--sparse S...] [--device auto|gpu|cpu] [--gpus N]
   COPPICE    the command, as `make native` builds it
   OUT        folder for the tables of all sweeps (CSV, and whole reports as JSON); a second call goes on there
   --models   of bert-sst2, gpt2-stories, llama-stories (all)
   --smollm2  a folder that tools/smollm2.py made; --text is measured on its second half and calibrates with its first
   --floors   shares of the uniform rank that every layer keeps, tried where the allocation weighs
+  --joint    everything with shared factors too; --sparse: shares of what a lowered layer keeps that go into single weights
   --jobs     sweeps side by side; each takes a model, a seed and a factorisation
   --gpus     how many GPUs they take turns on
 
@@ -39,15 +40,16 @@ def models(args):
             yield (name, folder, *decoder(os.path.join(folder, "calibration.txt"), os.path.join(folder, "valid.txt")))
 
 
-def recipes(args, factorisations=FACTORISATIONS):
+def recipes(args, factorisations=None):
     """Those of one factorisation follow each other: they share its spectra."""
-    for factorisation in factorisations:
-        for allocation in ALLOCATIONS:
-            for floor in args.floors if allocation != "uniform" else [None]:
-                method = {"factorisation": factorisation, "allocation": allocation}
-                several = floor is not None and len(args.floors) > 1
-                name = f"{factorisation}, {allocation}" + (f", floor {floor}" if several else "")
-                yield {"name": name, "method": method if floor is None else {**method, "floor": floor}}
+    for factorisation, allocation in itertools.product(factorisations or args.factorisations, args.allocations):
+        floors = args.floors if allocation != "uniform" else [None]
+        for floor, joint, sparse in itertools.product(floors, [False, True] if args.joint else [False], args.sparse):
+            method = {"factorisation": factorisation, "allocation": allocation, "joint": joint, "sparse": sparse}
+            several = floor is not None and len(args.floors) > 1
+            name = f"{factorisation}, {allocation}" + (f", floor {floor}" if several else "")
+            name += (", joint" if joint else "") + (f", {sparse:.0%} single weights" if sparse else "")
+            yield {"name": name, "method": method if floor is None else {**method, "floor": floor}}
 
 
 def sweep(args, model, seed, factorisation):
@@ -75,6 +77,10 @@ def main():
     parser.add_argument("--text")
     parser.add_argument("--ratios", nargs="+", type=float, default=[0.2, 0.3, 0.4, 0.5])
     parser.add_argument("--floors", nargs="+", type=float, default=[0.5])
+    parser.add_argument("--factorisations", nargs="+", default=FACTORISATIONS)
+    parser.add_argument("--allocations", nargs="+", default=ALLOCATIONS)
+    parser.add_argument("--joint", action="store_true")
+    parser.add_argument("--sparse", nargs="+", type=float, default=[0.0])
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--sequences", type=int, default=512)
@@ -88,7 +94,7 @@ def main():
     os.makedirs(args.out, exist_ok=True)
     all_models = list(models(args))
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        tasks = [pool.submit(sweep, args, *what) for what in itertools.product(all_models, range(args.seeds), FACTORISATIONS)]
+        tasks = [pool.submit(sweep, args, *what) for what in itertools.product(all_models, range(args.seeds), args.factorisations)]
         rows = [row for task in tasks for row in task.result()]
     for name, *_ in all_models:
         own = [row for row in rows if row["of"] == name]

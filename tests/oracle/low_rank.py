@@ -56,7 +56,7 @@ SHARPNESS, STEPS, CLOSING, FOLLOW, RISE, STEP, MEANS = (5.0, 50.0), 1500, 2000, 
 # Thresholds move by steps of one size, so that rounding in the spectra may leave them a step or so apart.
 SOFT_RANKS, SOFT_ERROR = 0.05, 0.02
 # How often product and single weights take turns.
-ROUNDS = 3
+ROUNDS = 8
 # Of a group's price, where sharing and not sharing cost nearly the same.
 CLOSE = 0.02
 
