@@ -410,8 +410,12 @@ describe('on the engine', () => {
     await field.fill('16');
     await field.press('Enter');
     await page.getByTestId('map-prune').click();
-    assert.match(await alertText(page), /layer/i);
+    assert.match(await alertText(page), /stock llama config .*sliced/);
     assert.match(await changed(page), /^Changed: \d+ neurons/);
+    await page.getByTestId('output').selectOption('sliced');
+    await page.getByTestId('map-prune').click();
+    await page.getByTestId('map-changed').getByText('This is the plan of the run').waitFor({ timeout: 250_000 });
+    assert.match(await page.getByTestId('layers-table').textContent(), /16 of 704/);
   });
 
   test('ranks have bars on the engine too', { timeout: 300_000 }, async () => {

@@ -16,8 +16,8 @@ import { WORDS } from './words.ts';
 export class ResultMap {
   /** Called when a person asks to prune by a plan that was changed by hand. */
   onPlan: (plan: Plan, model: Inspection) => void = () => undefined;
-  /** Scores behind the plan that was asked for last: a run by a plan has none of its own. */
-  #behind: { plan: string; scores: Scores } | undefined;
+  /** Scores behind the plans that were asked for, by model and plan: a run by a plan has none of its own. */
+  readonly #behind = new Map<string, Scores>();
   #editor: Editor | undefined;
   #blocked = false;
 
@@ -30,8 +30,7 @@ export class ResultMap {
   /** Draws the map of a result. */
   show(model: Inspection, result: PruneResult): HTMLElement {
     const { report, plan } = result;
-    const carried = this.#behind?.plan === JSON.stringify(plan) ? this.#behind.scores : undefined;
-    const scores = report.scores ?? carried;
+    const scores = report.scores ?? this.#behind.get(JSON.stringify([model, plan]));
     const edited = new EditedPlan(model, plan, scores);
     const view = () => viewOfResult(model, result, edited.plan, scores);
     const first = view();
@@ -72,7 +71,7 @@ export class ResultMap {
     if (editor) {
       editor.onChange = redraw;
       editor.onPrune = () => {
-        if (scores) this.#behind = { plan: JSON.stringify(edited.plan), scores };
+        if (scores) this.#behind.set(JSON.stringify([model, edited.plan]), scores);
         this.onPlan(structuredClone(edited.plan), model);
       };
       editor.blocked = this.#blocked;
