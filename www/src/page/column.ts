@@ -61,6 +61,7 @@ export class Column {
 
   /** Shows the text again with what differs marked. */
   mark(stretches: readonly Stretch[]): void {
+    if (!stretches.some(({ differs }) => differs)) return;
     const pieces = stretches.map(({ text, differs }) => (differs ? h('mark', {}, text) : text));
     this.#text.replaceChildren(this.#prompt, ...pieces);
   }
