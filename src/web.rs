@@ -105,7 +105,10 @@ impl Engine {
             layer_budgets: layer_budgets().collect(),
             updates: WEIGHT_UPDATES.iter().map(|one| Choice::new(one.name(), one.title(), one.summary(), &[])).collect(),
             factorisations: FACTORISATIONS.iter().map(|one| Choice::new(one.name(), one.title(), one.summary(), &[])).collect(),
-            rank_allocations: RANK_ALLOCATIONS.iter().map(|one| Choice::new(one.name(), one.title(), one.summary(), one.options())).collect(),
+            rank_allocations: RANK_ALLOCATIONS
+                .iter()
+                .map(|one| Choice::new(one.name(), one.title(), one.summary(), one.options()))
+                .collect(),
             outputs: OUTPUT_KINDS
                 .iter()
                 .map(|one| Choice { methods: one.methods, ..Choice::new(one.name, one.title, one.summary, &[]) })

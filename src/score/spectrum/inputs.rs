@@ -16,6 +16,8 @@ pub struct Inputs {
     pub means: Vec<f64>,
     /// E x², [n].
     pub mean_squares: Vec<f64>,
+    /// The diagonal of `gram`, [n]: what a weight adds to the squared error of its output by each input, as if inputs were independent.
+    pub variances: Vec<f64>,
     /// L of L Lᵀ = gram, once it is wanted.
     root: Option<Tensor>,
 }
@@ -46,13 +48,10 @@ impl Inputs {
         let taken: Vec<f32> = means.iter().map(|&mean| if centred { mean as f32 } else { 0.0 }).collect();
         let all: Vec<u32> = (0..n as u32).collect();
         let gram = device.covariance(&gram, &device.upload(1, n, &taken).await?, count, &all, &all, 0.0).await?;
-        Ok(Self { gram, means, mean_squares: sums.squares.iter().map(|square| square / count).collect(), root: None })
-    }
-
-    /// The diagonal of the Gram matrix, [n]: what each input adds to the error of a weight on it.
-    pub(super) async fn variances(&self, device: &Device) -> Result<Vec<f64>> {
-        let n = self.gram.rows();
-        Ok(device.read(&self.gram).await?.into_iter().step_by(n + 1).map(f64::from).collect())
+        let mean_squares: Vec<f64> = sums.squares.iter().map(|square| square / count).collect();
+        let around = |(square, mean): (&f64, &f32)| (square - f64::from(*mean).powi(2)).max(0.0);
+        let variances = mean_squares.iter().zip(&taken).map(around).collect();
+        Ok(Self { gram, means, mean_squares, variances, root: None })
     }
 
     /// L of L Lᵀ = gram, [n, n]; slightly damped, since fewer tokens than inputs, or rounding, leave it without a root.

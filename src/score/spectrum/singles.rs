@@ -34,7 +34,7 @@ pub(super) async fn with_singles(
     rank: usize,
     Singles { inputs, scaling, count }: Singles<'_>,
 ) -> Result<Lowered> {
-    let variances = inputs.variances(device).await?;
+    let norms: Vec<f32> = inputs.variances.iter().map(|variance| variance.sqrt() as f32).collect();
     let mut best: Option<Lowered> = None;
     let mut known = first.clone();
     for round in 0..ROUNDS {
@@ -47,7 +47,7 @@ pub(super) async fn with_singles(
         }
         let mut found = lowered(device, store, &rest, &known, rank, &inputs.means).await?;
         let lost = device.add(weight, &found.product, -1.0).await?;
-        let singles = largest(device.read(&lost).await?, weight.cols(), &variances, count);
+        let singles = largest(device.read(&lost).await?, weight.cols(), &norms, count);
         let singles = device.upload(weight.rows(), weight.cols(), &singles).await?;
         let lost = device.add(&lost, &singles, -1.0).await?;
         found.shift = super::lowered::shift(device, &lost, &inputs.means).await?;
@@ -65,14 +65,42 @@ pub(super) async fn with_singles(
     }
 }
 
-/// The values of a transposed weight, [inputs, outputs], that have the largest scores value² variance; the others become zero. Of equal ones
-/// the first stay.
-fn largest(mut values: Vec<f32>, outputs: usize, variances: &[f64], count: usize) -> Vec<f32> {
-    let score = |place: usize, value: f32| f64::from(value).powi(2) * variances.get(place / outputs.max(1)).copied().unwrap_or(0.0);
-    let mut order: Vec<(f64, usize)> = values.iter().enumerate().map(|(place, &value)| (score(place, value), place)).collect();
-    if count < order.len() {
-        order.select_nth_unstable_by(count, |a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        order[count..].iter().for_each(|&(_, place)| values[place] = 0.0);
+/// The values of a transposed weight, [inputs, outputs], that have the largest scores |value| norm, one norm an input; the others become
+/// zero. Of equal ones the first stay.
+fn largest(mut values: Vec<f32>, outputs: usize, norms: &[f32], count: usize) -> Vec<f32> {
+    if count >= values.len() {
+        return values;
+    }
+    let rows = values.chunks_exact(outputs.max(1)).zip(norms);
+    let scores: Vec<f32> = rows.flat_map(|(row, norm)| row.iter().map(move |value| value.abs() * norm)).collect();
+    let mut order = scores.clone();
+    let (above, &mut least, _) = order.select_nth_unstable_by(count, |a, b| b.total_cmp(a));
+    // Those before it are as many as may stay, some of them perhaps its equals.
+    let mut equals = count - above.iter().filter(|&&score| score > least).count();
+    for (value, score) in values.iter_mut().zip(scores) {
+        let equal = score == least && equals > 0;
+        equals -= usize::from(equal);
+        if score <= least && !equal {
+            *value = 0.0;
+        }
     }
     values
+}
+
+#[cfg(test)]
+mod tests {
+    use super::largest;
+
+    #[test]
+    fn the_largest_stay_and_of_equals_the_first() {
+        let values = vec![1.0, -3.0, 2.0, 2.0, -2.0, 0.5];
+        // Rows of two outputs; the last input is three times as loud.
+        let kept = |count: usize| largest(values.clone(), 2, &[1.0, 1.0, 3.0], count);
+        assert_eq!(kept(0), [0.0; 6]);
+        assert_eq!(kept(1), [0.0, 0.0, 0.0, 0.0, -2.0, 0.0]);
+        assert_eq!(kept(3), [0.0, -3.0, 2.0, 0.0, -2.0, 0.0]);
+        assert_eq!(kept(4), [0.0, -3.0, 2.0, 2.0, -2.0, 0.0]);
+        assert_eq!((kept(6), kept(9)), (values.clone(), values.clone()));
+        assert_eq!(largest(Vec::new(), 0, &[], 0), Vec::<f32>::new());
+    }
 }
