@@ -13,6 +13,7 @@ pub mod gpu;
 #[cfg(not(target_arch = "wasm32"))]
 pub use budget::cpu as host_memory;
 pub use ledger::Ledger;
+pub use sparse::{Zeros, is_marked, marks};
 pub use tensor::{Segments, Tensor, Weight};
 
 pub use crate::model::Activation;
@@ -112,6 +113,7 @@ macro_rules! forward {
 // Below the macro, which it uses.
 mod backward;
 mod removal;
+mod sparse;
 
 impl Device {
     /// Opens the device that `preference` asks for.

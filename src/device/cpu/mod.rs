@@ -10,9 +10,11 @@ mod decoding;
 mod eigen;
 mod elements;
 mod elementwise;
+mod prefix;
 mod products;
 mod removal;
 mod statistics;
+mod sweep;
 #[cfg(test)]
 mod tests;
 

@@ -27,11 +27,13 @@ mod gram;
 mod layer_norm;
 mod linear;
 mod matmul;
+mod prefix;
 mod probe;
 mod removal;
 mod select;
 mod solve;
 mod stats;
+mod sweep;
 #[cfg(test)]
 mod tests;
 

@@ -65,6 +65,8 @@ sources!(
     "layer_norm_tiled.wgsl",
     "multiply.wgsl",
     "norm_backward.wgsl",
+    "prefix_sums.wgsl",
+    "prefix_sums_direct.wgsl",
     "rms_norm.wgsl",
     "rotary.wgsl",
     "sample_tile.wgsl",
@@ -75,6 +77,7 @@ sources!(
     "similarity_tiled.wgsl",
     "softmax_backward_tile.wgsl",
     "softmax_tile.wgsl",
+    "sweep_columns.wgsl",
     "without_units.wgsl",
     "shared/activation.wgsl",
     "shared/block_k_inner.wgsl",
@@ -186,6 +189,8 @@ pub(super) fn every_kernel() -> Vec<Kernel> {
             "layer_norm_tiled.wgsl",
             "multiply.wgsl",
             "norm_backward.wgsl",
+            "prefix_sums.wgsl",
+            "prefix_sums_direct.wgsl",
             "rms_norm.wgsl",
             "segment_dots.wgsl",
             "without_units.wgsl",
@@ -195,6 +200,7 @@ pub(super) fn every_kernel() -> Vec<Kernel> {
         for file in ["attention.wgsl", "attention_backward_keys.wgsl", "attention_backward_queries.wgsl"] {
             kernels.push(Kernel::new(file).with("WIDTH", width).with("LENGTH", 16));
         }
+        kernels.push(Kernel::new("sweep_columns.wgsl").with("R", format!("f32_{width}")));
         for dtype in ["f32", "f16", "bf16"] {
             kernels.push(Kernel::new("embed.wgsl").with("TABLE", format!("{dtype}_{width}")));
             for a_order in ["k_inner", "k_outer"] {

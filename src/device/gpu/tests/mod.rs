@@ -9,6 +9,7 @@ mod products;
 mod removal;
 mod shaders;
 mod solves;
+mod sparse;
 
 use super::Gpu;
 use super::context::Tiling;
