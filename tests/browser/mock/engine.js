@@ -163,7 +163,7 @@ export class Engine {
       ...(units.length < of && { repair: 'liar', error_without: 0.2 + 0.05 * layer, error_with: 0.06 + 0.01 * layer }),
     });
     const matrices = ['query', 'key', 'value', 'attention.output.dense', 'intermediate.dense', 'output.dense'];
-    const linears = whole(method.kind === 'sparse' || method.kind === 'low_rank' ? LAYERS : 0).flatMap((layer) =>
+    const single = whole(method.kind === 'sparse' || method.kind === 'low_rank' ? LAYERS : 0).flatMap((layer) =>
       matrices.map((name, place) => {
         const shape = place < 4 ? [384, 384] : place === 4 ? [1536, 384] : [384, 1536];
         const rank = method.kind === 'low_rank' ? 96 + 8 * layer : undefined;
@@ -176,6 +176,20 @@ export class Engine {
         };
       }),
     );
+    // The first layer's queries, keys and values share a factor.
+    const linears =
+      method.kind === 'low_rank'
+        ? [
+            {
+              ...single[0],
+              with: single.slice(1, 3).map(({ tensor }) => tensor),
+              shape: [3 * 384, 384],
+              kept: 96 * (3 * 384 + 384) + 1000,
+              singles: 1000,
+            },
+            ...single.slice(3),
+          ]
+        : single;
     const zeros = linears.reduce((sum, { shape, kept }) => sum + shape[0] * shape[1] - kept, 0);
     const inside = left - zeros;
     const measure = (accuracy, kl) =>

@@ -140,10 +140,15 @@ const MATRICES: Record<number, string[]> = {
 };
 
 function linearLane(layer: LayerView): HTMLElement {
-  const titles = MATRICES[layer.linears.length];
+  // Layers that share a factor are one entry with the names of all of them, and follow each other.
+  const names = layer.linears.map(({ tensor, with: others = [] }) => [tensor, ...others]);
+  const titles = MATRICES[names.flat().length];
+  let at = 0;
   const cells = layer.linears.map((linear, place) => {
+    const own = names[place] ?? [];
+    const title = (titles?.slice(at, at + own.length) ?? own).join(' ');
+    at += own.length;
     const [outputs, inputs] = linear.shape;
-    const title = titles?.[place] ?? linear.tensor;
     const label = linear.rank === undefined ? title : `${title} ${count(linear.rank)}`;
     const cell = gridCell({ kind: 'linear', layer: layer.index, linear, title }, 'matrix', label);
     cell.style.flexGrow = String(outputs * inputs);
