@@ -158,6 +158,7 @@ impl<'a> Pruner<'a> {
             sequences: self.sequences,
             gram: inputs.gram.as_ref(),
             factor: inputs.factor.as_ref(),
+            roots: &inputs.roots,
             iterations: self.method.iterations,
         };
         self.update.update(&problem).await

@@ -39,6 +39,8 @@ pub struct WeightProblem<'a> {
     pub gram: Option<&'a Tensor>,
     /// R, upper triangular with RᵀR their inverse, where it is needed.
     pub factor: Option<&'a Tensor>,
+    /// Its diagonal, [inputs]; empty where there is none.
+    pub roots: &'a [f64],
     /// Steps that an iterative update takes at most.
     pub iterations: usize,
 }

@@ -66,6 +66,7 @@ impl Case {
             sequences: 4,
             gram: Some(&self.moments),
             factor: Some(&self.factor),
+            roots: &self.roots,
             iterations: 200,
         };
         let updated = block_on(weight_update(update).unwrap().update(&problem)).unwrap();
