@@ -138,7 +138,7 @@ impl Task<'_> {
             let beside = if self.aware { 2.0 * (weights + activations) } else { 0.0 };
             working = working.max(repair + beside);
             if let Method::Sparse(method) = &self.recipe.method {
-                working = working.max(weights + activations + zeros::working(layer, method));
+                working = working.max(weights + activations + zeros::working(layer, method, self.tokens));
             }
             if self.needs.gradients {
                 // What the way up computes is held beside its gradients.

@@ -1,5 +1,6 @@
 use super::*;
 use crate::base::CancelToken;
+use crate::device::{Device, Preference};
 use crate::score::weights::{Group, weight_criterion};
 use pollster::block_on;
 use proptest::prelude::*;
@@ -15,6 +16,15 @@ fn target(zeros: usize, pattern_name: &str, group: Group) -> Target {
 
 fn magnitudes(weight: &[f32], inputs: usize) -> RowScores<'_> {
     weight_criterion("magnitude").unwrap().scores(WeightSite { weight, inputs, squares: &[], roots: &[] })
+}
+
+/// Curves of the CPU device; `tokens` are [inputs, count].
+fn curves(weight: &[f32], inputs: usize, scores: &RowScores<'_>, tokens: &[f32]) -> PrefixCurves {
+    block_on(async {
+        let device = Device::open(Preference::Cpu, CancelToken::default()).await.unwrap();
+        let tokens = device.upload(inputs, tokens.len() / inputs, tokens).await.unwrap();
+        PrefixCurves::new(&device, weight, inputs, scores, &tokens).await.unwrap()
+    })
 }
 
 proptest! {
@@ -53,9 +63,10 @@ proptest! {
     #[test]
     fn curves_are_what_products_give(rows in 1usize..5, inputs in 1usize..20, count in 1usize..9, seed in any::<u64>()) {
         let weight = values(rows * inputs, seed);
-        let tokens: Vec<f64> = values(inputs * count, seed ^ 1).into_iter().map(f64::from).collect();
+        let tokens = values(inputs * count, seed ^ 1);
         let scores = magnitudes(&weight, inputs);
-        let curves = block_on(PrefixCurves::new(&weight, inputs, &scores, &tokens, &mut Pace::new(&CancelToken::default()))).unwrap();
+        let curves = curves(&weight, inputs, &scores, &tokens);
+        let tokens: Vec<f64> = tokens.into_iter().map(f64::from).collect();
         for zeros in 0..=inputs {
             let counts = vec![zeros; rows];
             let mask = pick(&scores, rows, inputs, &Target { rows: Some(counts.clone()), ..target(zeros * rows, "unstructured", Group::Row) });
@@ -78,9 +89,8 @@ proptest! {
     #[test]
     fn budgets_of_rows_add_up(rows in 1usize..8, inputs in 1usize..24, share in 0f64..=0.95, seed in any::<u64>()) {
         let weight = values(rows * inputs, seed);
-        let tokens: Vec<f64> = values(inputs * 8, seed ^ 1).into_iter().map(f64::from).collect();
         let scores = magnitudes(&weight, inputs);
-        let curves = block_on(PrefixCurves::new(&weight, inputs, &scores, &tokens, &mut Pace::new(&CancelToken::default()))).unwrap();
+        let curves = curves(&weight, inputs, &scores, &values(inputs * 8, seed ^ 1));
         let zeros = (share * weight.len() as f64) as usize;
         let problem = Rows { scores: &scores, outputs: rows, inputs, zeros, curves: Some(&curves), equalise: 0.0 };
         let even = curves.error(&even_rows(zeros, rows, inputs));
@@ -133,9 +143,10 @@ fn between_points_of_a_curve_there_are_straight_lines() {
     // Steps of three, and a last one of two.
     let inputs = 767;
     let weight = values(inputs, 1);
-    let tokens: Vec<f64> = values(inputs * 4, 2).into_iter().map(f64::from).collect();
+    let tokens = values(inputs * 4, 2);
     let scores = magnitudes(&weight, inputs);
-    let curves = block_on(PrefixCurves::new(&weight, inputs, &scores, &tokens, &mut Pace::new(&CancelToken::default()))).unwrap();
+    let curves = curves(&weight, inputs, &scores, &tokens);
+    let tokens: Vec<f64> = tokens.into_iter().map(f64::from).collect();
     let exact = |zeros: usize| {
         let mask = pick(&scores, 1, inputs, &Target { rows: Some(vec![zeros]), ..target(zeros, "unstructured", Group::Row) });
         let outputs = |weight: &[f32]| -> Vec<f64> {
@@ -151,4 +162,21 @@ fn between_points_of_a_curve_there_are_straight_lines() {
     let mean = |share: f64, a: (f64, f64), b: (f64, f64)| (a.0 + share * (b.0 - a.0), a.1 + share * (b.1 - a.1));
     assert!(near(curves.at(0, 301), mean(1.0 / 3.0, exact(300), exact(303))));
     assert!(near(curves.at(0, 766), mean(0.5, exact(765), exact(767))));
+}
+
+#[test]
+fn rows_that_go_to_the_device_in_pieces_are_walked_alike() {
+    // So many tokens that two rows of these go at once, and the last alone.
+    let (rows, inputs, count) = (5, 3, 1 << 20);
+    let (weight, tokens) = (values(rows * inputs, 3), values(inputs * count, 4));
+    let scores = magnitudes(&weight, inputs);
+    let all = curves(&weight, inputs, &scores, &tokens);
+    assert_eq!(all.rows(), rows);
+    for (row, weight) in weight.chunks(inputs).enumerate() {
+        let one = curves(weight, inputs, &magnitudes(weight, inputs), &tokens);
+        for zeros in 0..=inputs {
+            let (a, b) = (all.at(row, zeros), one.at(0, zeros));
+            assert!((a.0 - b.0).abs() < 1e-9 * one.own(0) && (a.1 - b.1).abs() < 1e-9 * one.own(0), "{row} {zeros}");
+        }
+    }
 }

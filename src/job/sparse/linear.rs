@@ -1,7 +1,7 @@
 //! One group of linear layers that read the same: zeros chosen, the rest updated, rounded to what is written.
 
 use crate::allocate::sparsity::{PrefixCurves, RowBudget, Rows, Target};
-use crate::base::{Error, Pace, Result};
+use crate::base::{Error, Result};
 use crate::calibrate::{Calibration, HostSums, InputStatistics};
 use crate::checkpoint::{Matrix, decode};
 use crate::device::{Device, Op, Solution, Tensor};
@@ -49,7 +49,7 @@ struct Inputs {
     factor: Option<Tensor>,
     roots: Vec<f64>,
     /// Tokens [inputs, count], where allocations to rows want them.
-    tokens: Vec<f64>,
+    tokens: Option<Tensor>,
     /// Tokens [count, inputs] that tell how well a layer does.
     checked: Tensor,
 }
@@ -120,9 +120,10 @@ impl<'a> Pruner<'a> {
             true => {
                 let values = &statistics.fitted.values;
                 let count = values.len() / width.max(1);
-                (0..width).flat_map(|input| (0..count).map(move |token| f64::from(values[token * width + input]))).collect()
+                let turned: Vec<f32> = (0..width).flat_map(|input| (0..count).map(move |token| values[token * width + input])).collect();
+                Some(device.upload(width, count, &turned).await?)
             }
-            false => Vec::new(),
+            false => None,
         };
         Ok(Inputs { sums, gram, factor, roots, tokens, checked })
     }
@@ -173,10 +174,9 @@ impl<'a> Pruner<'a> {
         inputs: &Inputs,
         zeros: usize,
     ) -> Result<Vec<usize>> {
-        let mut pace = Pace::new(self.device.cancel());
-        let curves = match budget.needs_curves() {
-            true => Some(PrefixCurves::new(weight, width, scores, &inputs.tokens, &mut pace).await?),
-            false => None,
+        let curves = match &inputs.tokens {
+            Some(tokens) => Some(PrefixCurves::new(self.device, weight, width, scores, tokens).await?),
+            None => None,
         };
         budget.rows(&Rows {
             scores,
