@@ -1,16 +1,20 @@
-//! How fast a device computes: `cargo bench --bench device -- [gpu|cpu] [linear|matmul|gram|attention|solve]... [--sizes 512,1024]`.
+//! How fast a device computes: `cargo bench --bench device -- [gpu|cpu] [OPERATION]... [--sizes 512,1024]`, where operations are linear, matmul,
+//! gram, attention, solve, sweep and prefix, and sizes multiples of 128.
 //!
 //! One line a measurement: the operation, its size, the best of three times, GFLOP/s. A time spans from the first command
-//! until the device is done; nothing is read back. Figures of a browser are taken by the page's own benchmark.
+//! until the device is done; nothing is read back but prefix sums. Figures of a browser are taken by the page's own benchmark.
 
 use coppice::base::{CancelToken, Instant};
 use coppice::checkpoint::{Dtype, Layout, Matrix};
-use coppice::device::{Activation, AttentionShape, Device, Op, Preference, Segments};
+use coppice::device::{Activation, AttentionShape, Device, Op, Preference, Segments, Zeros};
 use std::error::Error;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
-const OPERATIONS: [&str; 5] = ["linear", "matmul", "gram", "attention", "solve"];
+const OPERATIONS: [&str; 7] = ["linear", "matmul", "gram", "attention", "solve", "sweep", "prefix"];
+/// Columns that are swept at once, and tokens that prefix sums are over.
+const COLUMNS: usize = 128;
+const TOKENS: usize = 256;
 
 fn main() -> Outcome<()> {
     let mut preference = Preference::Gpu;
@@ -60,6 +64,10 @@ async fn measure(device: &Device, operation: &str, n: usize) -> Outcome<(f64, f6
         "matmul" => 2.0 * cubed,
         "gram" => cubed,
         "attention" => 4.0 * cubed,
+        // With the products for the columns to the right.
+        "sweep" => cubed + (n * n * COLUMNS) as f64,
+        // With the product for the outputs.
+        "prefix" => (4 * n * n * TOKENS) as f64,
         _ => cubed / 3.0 + 2.0 * cubed,
     };
     let (half, _) = Matrix::from_f32_inputs_major(&values, n, n, Dtype::BF16, Layout::OutIn);
@@ -73,6 +81,12 @@ async fn measure(device: &Device, operation: &str, n: usize) -> Outcome<(f64, f6
     } else {
         x.clone()
     };
+    let mut factor = vec![0.0; n * n];
+    (0..n).for_each(|i| factor[i * n + i..(i + 1) * n].fill(1e-3));
+    (0..n).for_each(|i| factor[i * n + i] = 1.0);
+    let factor = device.upload(n, n, &factor).await?;
+    let tokens = device.upload(n, TOKENS, &vec![0.5; n * TOKENS]).await?;
+    let order: Vec<u32> = (0..n * n).map(|i| (i * 7919 % n) as u32).collect();
     // Enough repetitions that the round trip to the device does not count.
     let repeats = if operation == "solve" { 1 } else { (2e10 / flops).clamp(1.0, 50.0) as usize };
     for _ in 0..4 {
@@ -88,6 +102,13 @@ async fn measure(device: &Device, operation: &str, n: usize) -> Outcome<(f64, f6
                     let segments = Segments::new([n]);
                     drop(device.attention(&x, &x, &x, &segments, shape).await?);
                 }
+                "sweep" => {
+                    for first in (0..n).step_by(COLUMNS) {
+                        let zeros = Zeros::Groups { count: 2, size: 4, dead: &[false; COLUMNS] };
+                        device.sweep_columns(&x, &factor, first..first + COLUMNS, zeros).await?;
+                    }
+                }
+                "prefix" => drop(device.prefix_sums(&x, &order, &tokens, n.div_ceil(256)).await?),
                 _ => drop(device.solve_spd(&system, &x).await?),
             }
         }
