@@ -28,7 +28,7 @@ pub struct DeviceFactor {
 impl DeviceLinear {
     /// Uploads a linear layer.
     pub async fn upload(device: &Device, host: &HostLinear) -> Result<Self> {
-        Ok(Self::upload_all(device, &[host]).await?.swap_remove(0))
+        Self::upload_all(device, &[host]).await?.pop().ok_or_else(|| Error::internal("a linear layer that was not uploaded"))
     }
 
     /// Uploads linear layers with the same input, and once what they share; as many as there are.
@@ -40,7 +40,7 @@ impl DeviceLinear {
                 continue;
             };
             let shares = |other: &&HostLinear| other.factor.as_ref().is_some_and(|other| other.shares(factor));
-            let first = hosts[..place].iter().position(|other| shares(other)).and_then(|first| uploaded[first].factor.as_ref());
+            let first = hosts[..place].iter().position(shares).and_then(|first| uploaded.get(first)?.factor.as_ref());
             let inner = match first {
                 Some(first) => first.inner.clone(),
                 None => Rc::new(device.upload_weight(&factor.inner).await?),
