@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { defineConfig } from 'vite';
 import { demoFiles } from './build/demo-files.ts';
+import { methodsPage } from './build/methods.ts';
 import { workerSource } from './build/worker-source.ts';
 
 const here = import.meta.dirname;
@@ -14,7 +15,11 @@ export default defineConfig(({ mode }) => {
     root: here,
     base: './',
     publicDir: false,
-    plugins: [workerSource(resolve(here, 'src/worker/worker.ts'), engine), demoFiles(here)],
+    plugins: [
+      workerSource(resolve(here, 'src/worker/worker.ts'), engine),
+      demoFiles(here),
+      methodsPage(resolve(here, '../docs/METHODS.md')),
+    ],
     resolve: { alias: [{ find: /^core\.wasm(?=\?url$)/, replacement: wasm }] },
     build: {
       outDir: '../dist',
@@ -23,7 +28,11 @@ export default defineConfig(({ mode }) => {
       modulePreload: false,
       assetsInlineLimit: 0,
       rolldownOptions: {
-        input: { index: resolve(here, 'index.html'), coppice: resolve(here, 'src/lib/coppice.ts') },
+        input: {
+          index: resolve(here, 'index.html'),
+          methods: resolve(here, 'methods.html'),
+          coppice: resolve(here, 'src/lib/coppice.ts'),
+        },
         preserveEntrySignatures: 'allow-extension',
         output: { entryFileNames: (chunk) => (chunk.name === 'coppice' ? 'coppice.js' : 'assets/[name]-[hash].js') },
       },
