@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { defineConfig } from 'vite';
 import { demoFiles } from './build/demo-files.ts';
+import { formulasModule } from './build/formulas.ts';
 import { methodsPage } from './build/methods.ts';
 import { workerSource } from './build/worker-source.ts';
 
@@ -18,6 +19,7 @@ export default defineConfig(({ mode }) => {
     plugins: [
       workerSource(resolve(here, 'src/worker/worker.ts'), engine),
       demoFiles(here),
+      formulasModule(resolve(here, 'src/page/learn/formulas.json')),
       methodsPage(resolve(here, '../docs/METHODS.md')),
     ],
     resolve: { alias: [{ find: /^core\.wasm(?=\?url$)/, replacement: wasm }] },

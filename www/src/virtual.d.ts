@@ -9,3 +9,8 @@ declare module 'core.wasm?url' {
   const url: string;
   export default url;
 }
+
+declare module 'virtual:formulas' {
+  /** Formulas of src/page/learn/formulas.json as MathML. */
+  export const FORMULAS: Record<keyof typeof import('./page/learn/formulas.json'), string>;
+}

@@ -259,6 +259,8 @@ export interface Estimate {
 /** report.json; see src/job/report.rs. */
 export interface Report {
   device: DeviceInfo;
+  /** What was used of the calibration text: lines (of one stream, windows) that it has, sequences that were drawn, and the tokens in them. */
+  calibration?: { lines: number; sequences: number; tokens: number; longest: number };
   /** Shares that were removed; `asked_of` says which of them `asked` is. `latency` is there where the allocation measured times. */
   ratio: {
     asked?: number;

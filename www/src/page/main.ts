@@ -1,9 +1,10 @@
-import type { Plan } from '../lib/coppice.ts';
+import type { Recipe } from '../lib/coppice.ts';
 import { clearError, showError } from './alert.ts';
-import { type Subject, subjectOf } from './attempts/attempt.ts';
+import { type Attempt, type Subject, subjectOf } from './attempts/attempt.ts';
 import { AttemptsStep } from './attempts/step.ts';
 import { WORDS as ATTEMPTS } from './attempts/words.ts';
 import { byId, exchange } from './dom.ts';
+import { LearnDoor } from './learn/door.ts';
 import { LiveMap } from './map/live-map.ts';
 import { OpenMap } from './map/open-map.ts';
 import { WORDS } from './map/words.ts';
@@ -31,6 +32,13 @@ const attempts = new AttemptsStep(session);
 let subject: Subject | undefined;
 const start = byId('start') as HTMLButtonElement;
 const cancel = byId('cancel') as HTMLButtonElement;
+const learn = new LearnDoor({
+  subject: () => model.inspection && subject,
+  texts,
+  attempts: () => attempts.on(subject),
+  busy: () => start.disabled || Boolean(start.hidden),
+  run,
+});
 
 recipe.texts = texts;
 texts.onChange = () => {
@@ -38,6 +46,7 @@ texts.onChange = () => {
 };
 model.onLeave = () => {
   openMap.clear();
+  learn.refresh();
 };
 model.onChange = (inspection, demo) => {
   openMap.show(inspection);
@@ -45,6 +54,7 @@ model.onChange = (inspection, demo) => {
   recipe.fit(inspection);
   subject = subjectOf(model.name, model.files, inspection, demo);
   tried.fit(subject, attempts.on(subject));
+  learn.refresh();
 };
 session.onStart = (coppice) => {
   recipe.offer(coppice.catalog);
@@ -77,6 +87,7 @@ attempts.onBusy = (busy) => {
 attempts.onChange = () => {
   tried.offer(attempts.on(subject));
   nameResult();
+  learn.refresh();
 };
 attempts.onShow = (attempt) => {
   if (!attempt) {
@@ -100,8 +111,8 @@ function say(sentence: string): void {
   byId('status').textContent = sentence;
 }
 
-/** Prunes the model by the form; where a plan is given, by it, and the form says the rest. */
-async function run(plan?: Plan): Promise<void> {
+/** Prunes the model by a recipe, where nothing else is said by the form's. */
+async function run(make: () => Recipe = () => recipe.read()): Promise<Attempt | undefined> {
   clearError();
   const abort = new AbortController();
   cancel.onclick = () => {
@@ -111,7 +122,7 @@ async function run(plan?: Plan): Promise<void> {
   try {
     const on = subject;
     if (!model.inspection || !on) throw new Error('There is no model yet; choose one in step 1.');
-    const chosen = recipe.read(plan);
+    const chosen = make();
     needs.hold();
     setBusy(true);
     progress.begin(needs.last?.steps);
@@ -132,8 +143,10 @@ async function run(plan?: Plan): Promise<void> {
         liveMap.update(step);
       },
     });
-    attempts.open(await attempts.add(on, pruned, evaluation));
+    const attempt = await attempts.add(on, pruned, evaluation);
+    attempts.open(attempt);
     say('Done.');
+    return attempt;
   } catch (error) {
     if (error instanceof DOMException && error.name === 'AbortError') {
       say(error.message);
@@ -141,6 +154,7 @@ async function run(plan?: Plan): Promise<void> {
       say('');
       showError(error);
     }
+    return undefined;
   } finally {
     progress.end();
     liveMap.end();
@@ -149,7 +163,7 @@ async function run(plan?: Plan): Promise<void> {
 }
 
 result.map.onPlan = (plan, inspection) => {
-  if (JSON.stringify(inspection) === JSON.stringify(model.inspection)) void run(plan);
+  if (JSON.stringify(inspection) === JSON.stringify(model.inspection)) void run(() => recipe.read(plan));
   else showError(new Error(WORDS.otherModel));
 };
 start.addEventListener('click', () => void run());

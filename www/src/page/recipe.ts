@@ -1,6 +1,7 @@
 import type { Catalog, Choice, Inspection, Plan, Recipe, RepairRecipe } from '../lib/coppice.ts';
 import { byId, h, inputById } from './dom.ts';
 import { isDecoder, SET, sharesKeys } from './kind.ts';
+import { methodLink } from './learn/link.ts';
 
 const MENUS = [
   ['criterion', 'criteria', 'flap'],
@@ -205,10 +206,12 @@ export class RecipeStep {
     for (const part of this.#form.querySelectorAll<HTMLElement>('[data-kind]')) {
       part.hidden = part.dataset.kind !== this.#kind;
     }
-    byId('kind-hint').textContent = KINDS[this.#kind];
+    const kind = this.#select('kind');
+    explain('kind', kind.value, kind.selectedOptions[0]?.text, KINDS[this.#kind]);
     this.#offerOutputs();
     for (const [name, list] of MENUS) {
-      byId(`${name}-hint`).textContent = this.#chosen(name, list)?.summary ?? '';
+      const choice = this.#chosen(name, list);
+      explain(name, choice?.name, choice?.title, choice?.summary);
     }
     const data = new FormData(this.#form);
     byId('recommend').hidden = !this.#inspection?.recommended || this.#kind !== 'structured';
@@ -297,6 +300,11 @@ export class RecipeStep {
   #select(name: string): HTMLSelectElement {
     return this.#form.elements.namedItem(name) as HTMLSelectElement;
   }
+}
+
+/** Puts below a menu what its choice does, and where more is told of it. */
+function explain(menu: string, name: string | undefined, title = '', summary = ''): void {
+  byId(`${menu}-hint`).replaceChildren(summary, ...(name === undefined ? [] : [' ', methodLink(menu, name, title)]));
 }
 
 function ratio(text: string): number {
