@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { defineConfig } from 'vite';
 import { demoFiles } from './build/demo-files.ts';
 import { formulasModule } from './build/formulas.ts';
+import { labSheetCheck } from './build/lab-sheet.ts';
 import { methodsPage } from './build/methods.ts';
 import { workerSource } from './build/worker-source.ts';
 
@@ -20,6 +21,7 @@ export default defineConfig(({ mode }) => {
       workerSource(resolve(here, 'src/worker/worker.ts'), engine),
       demoFiles(here),
       formulasModule(resolve(here, 'src/page/learn/formulas.json')),
+      labSheetCheck(resolve(here, '../docs/LAB.md')),
       methodsPage(resolve(here, '../docs/METHODS.md')),
     ],
     resolve: { alias: [{ find: /^core\.wasm(?=\?url$)/, replacement: wasm }] },

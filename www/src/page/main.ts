@@ -36,6 +36,9 @@ const learn = new LearnDoor({
   subject: () => model.inspection && subject,
   texts,
   attempts: () => attempts.on(subject),
+  show: (attempt) => {
+    attempts.open(attempt);
+  },
   busy: () => start.disabled || Boolean(start.hidden),
   run,
 });

@@ -11,6 +11,8 @@ export interface LearnPage {
   attempts: () => readonly Attempt[];
   /** Whether something runs. */
   busy: () => boolean;
+  /** Shows an attempt in the section of results. */
+  show: (attempt: Attempt) => void;
   /** Runs a recipe as the button of the page does; nothing comes back where it failed, which the page has told, or was cancelled. */
   run: (recipe: () => Recipe) => Promise<Attempt | undefined>;
 }

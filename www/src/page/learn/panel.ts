@@ -1,5 +1,5 @@
 import { h } from '../dom.ts';
-import { Lab } from './lab.ts';
+import { Lab } from './lab/lab.ts';
 import type { LearnPage, ViewName } from './page.ts';
 import { Spotlight } from './spotlight.ts';
 import { Walk } from './walk.ts';

@@ -34,7 +34,11 @@ export class Walk {
   readonly #status = h('p', { class: 'hint', role: 'status', 'data-testid': 'walk-status' });
   readonly #back = h('button', { type: 'button', 'data-testid': 'walk-back' }, WORDS.back);
   readonly #next = h('button', { type: 'button', class: 'main', 'data-testid': 'walk-next' }, WORDS.next);
-  readonly #there = h('button', { type: 'button', class: 'link', 'data-testid': 'walk-there' }, WORDS.goThere);
+  readonly #there = h(
+    'button',
+    { type: 'button', class: 'link', 'aria-label': WORDS.goThereAll, 'data-testid': 'walk-there' },
+    WORDS.goThere,
+  );
   readonly element = h('div', { class: 'learn-view', 'data-testid': 'walk' });
   /** Runs by model, so that another one starts anew and the first is not forgotten. */
   readonly #runs = new Map<string, Runs>();
@@ -135,6 +139,9 @@ export class Walk {
     }
     this.#running = false;
     this.#status.textContent = attempt ? WORDS.done : WORDS.failed;
+    const { main } = this.#runs.get(subject.key) ?? {};
+    // The other steps speak of the first run, and point at it.
+    if (main && attempt !== main) this.#page.show(main);
     if (this.element.hidden) return;
     this.#draw(true);
     // The page has put the focus on the result.

@@ -19,7 +19,8 @@ export const WORDS = {
   next: 'Next',
   again: 'Start over',
   toLab: 'On to the lab sheet',
-  goThere: 'Go to this part of the page',
+  goThere: 'Go there',
+  goThereAll: 'Go there: the part of the page that this step points at',
   resume: (number: number, of: number) => `Go on with the walk: step ${count(number)} of ${count(of)}`,
   running: 'It runs now; the section “Run” shows how far it is.',
   busy: 'Something else runs on the page; wait until it ends, or cancel it there.',
@@ -35,7 +36,7 @@ export const WORDS = {
       none: 'Pruning makes a trained network smaller by taking out what contributes least. This walk does it once, on a real model, in this page. Open one of the demos here, or a folder of your own in step 1.',
       loading: 'The model is being read…',
       open: (name: string, layers: number, parameters: number) =>
-        `${name} is open: ${count(layers)} ${layers === 1 ? 'layer' : 'layers'}, ${count(parameters)} parameters. Only its headers were read so far, which is why that was quick.`,
+        `${name} is open: ${count(layers)} ${layers === 1 ? 'layer' : 'layers'}, ${count(parameters)} parameters. To describe it, only its headers were read, not its weights.`,
       share: (share: number) =>
         `${percent(share)} of the parameters lie in the linear layers of its blocks. Those are what can go here; embeddings and norms stay. Every ratio on this page is a share of that part.`,
       rest: 'All that follows is said with this model’s own numbers. Close the walk whenever you like: it goes on where you left it.',
@@ -69,8 +70,8 @@ export const WORDS = {
     run: {
       title: 'One real run',
       what: (ratio: number) =>
-        `Now take ${percent(ratio, 0)} of the layers’ parameters out, all of it neurons, the same number in every layer. FLAP’s scores say which, LIAR repairs what stays. Then both models are compared on a little text.`,
-      small: 'It is a small run, so that it takes seconds on a GPU and about a minute on a slow CPU.',
+        `Now take ${percent(ratio, 0)} of the layers’ parameters out, all of it neurons, as large a share in every layer. FLAP’s scores say which, LIAR repairs what stays. Then both models are compared on a little text.`,
+      small: 'It is a small run on purpose, so that you need not wait long; its figures are rougher than those of a large one.',
       button: 'Prune now',
       again: 'Prune again',
       kept: (kept: string, of: string) => `${kept} of ${of} neurons stay in each layer.`,
@@ -87,8 +88,9 @@ export const WORDS = {
       top: (unit: number, score: number) => `neuron ${count(unit)}: ${figure(score)}`,
       rows: { top: 'Highest', median: 'In the middle', lastKept: 'Lowest that stays', firstGone: 'Highest that goes', low: 'Lowest' },
       times: (times: number) =>
-        `The highest is ${figure(times)} times the one in the middle. Where scores differ so much, few units do most of the work.`,
+        `The highest is ${figure(times)} times the one in the middle.`,
       flat: 'The highest is hardly above the one in the middle: here the score tells units apart only little.',
+      tenth: (share: number) => `The tenth of the neurons with the highest scores has ${percent(share, 0)} of their sum.`,
       dead: 'The one in the middle is 0: at least half of these neurons never vary on this text.',
       chart: (number: number) => `Scores of layer ${count(number)} from the highest to the lowest, on a logarithmic scale`,
       chartKept: 'stays',
@@ -101,10 +103,10 @@ export const WORDS = {
     repair: {
       title: 'Why interpolation repairs',
       what: 'When neurons go, what they gave is missing. But neurons of one layer move together: much of a removed one can be told from those that stay. LIAR fits that by least squares, and puts it into the weights that stay, so that it costs nothing later:',
-      bias: 'Bias compensation makes up for the mean alone, no repair for nothing.',
-      errors: 'Errors of the FFN’s output on text that was held out of the fit, in percent of the output:',
+      bias: 'Bias compensation makes up for the mean alone: what a removed neuron gives always. Without repair nothing makes up for anything.',
+      errors: 'Squared error of the FFN’s output, as a share of the output, on text that was held out of the fit:',
       error: (number: number, without: number, after: number) =>
-        `In layer ${count(number)}, where cutting does most harm, the error goes from ${percent(without)} to ${percent(after)}: what stays tells ${percent(1 - after / without, 0)} of what went missing.`,
+        `In layer ${count(number)}, where cutting does most harm, the squared error goes from ${percent(without)} of the output to ${percent(after)}: the repair takes ${percent(1 - after / without, 0)} of it away.`,
       noErrors: 'The errors of single layers were not measured in this run: there was too little text to hold some out, or nothing went.',
       fellBack: (layers: number) =>
         `In ${layers === 1 ? 'one layer' : `${count(layers)} layers`} LIAR did worse than something simpler on held-out text, which was taken instead. That is what the check is for.`,
@@ -114,7 +116,10 @@ export const WORDS = {
       dense: 'dense model',
       names: REPAIRS,
       best: (name: string) =>
-        `Nearest to the dense model came ${REPAIRS[name] ?? name}. All three have the same units, the same size and the same speed.`,
+        `Nearest to the dense model came ${REPAIRS[name] ?? name}. All three keep the same units.`,
+      sameSize: 'They have the same number of parameters too.',
+      biases: (none: number, liar: number) =>
+        `This model has no biases there, so a repair adds them: ${count(liar - none)} parameters to ${count(none)}.`,
       ordered: 'Each stronger repair came nearer.',
       unordered: 'A stronger repair is not always nearer: with so little text a fit can follow its accidents.',
       noise: (examples: number) =>
@@ -123,13 +128,13 @@ export const WORDS = {
     },
     ratio: {
       title: 'What the ratio does',
-      what: 'The ratio is the bargain: smaller for worse. The first percents go nearly for free, since the lowest scores go first; later ones cost more and more.',
+      what: 'The ratio is the bargain: smaller for worse. The lowest scores go first, so as a rule the first percents cost little, and later ones more and more.',
       button: 'Try a smaller and a larger ratio',
       columns: ['Ratio', 'Parameters left', 'Quality', 'Divergence (KL)'],
       steeper: (small: string, large: string, times: number) =>
-        `From ${small} on, a point of the ratio costs ${figure(times)} times as much divergence as before it, up to ${large}.`,
+        `Between ${small} and ${large} a point of the ratio costs ${figure(times)} times as much divergence as below ${small}.`,
       notSteeper: (small: string, large: string) =>
-        `Here a point of the ratio costs no more beyond ${small} than before it, up to ${large}. That is not what is usual; more text to compare on would tell better.`,
+        `Between ${small} and ${large} a point of the ratio costs no more divergence here than below ${small}. That is not what is usual; more text to compare on would tell better.`,
       form: 'In the form it is this slider. Heads and whole layers can go too, which lets ratios reach further than neurons alone.',
     },
     output: {

@@ -57,9 +57,15 @@ function compared(runs: Runs, main: NonNullable<Runs['main']>): Node[] {
   const best = there.reduce((a, b) => ((b.distance ?? Infinity) < (a.distance ?? Infinity) ? b : a));
   return [
     shown,
-    say(`${words.best(best.name)} ${ordered ? words.ordered : words.unordered}`),
+    say(`${words.best(best.name)} ${sizes(runs)} ${ordered ? words.ordered : words.unordered}`),
     ...(measured.task === 'classify' ? [say(words.noise(measured.examples))] : []),
   ];
+}
+
+/** Whether repairs cost parameters: biases, where a model has none. */
+function sizes({ none, main }: Runs): string {
+  const [bare, repaired] = [none, main].map((one) => one?.result.report.after.parameters ?? 0) as [number, number];
+  return bare === repaired ? words.sameSize : words.biases(bare, repaired);
 }
 
 /** What interpolation did in each layer. */

@@ -63,8 +63,10 @@ function extremes({ layer, order }: LayerScores): HTMLElement {
 
 function spreadOf({ order }: LayerScores): string {
   const [top, middle] = [order[0]?.score ?? 0, order[Math.floor(order.length / 2)]?.score ?? 0];
+  const sum = (units: typeof order) => units.reduce((all, one) => all + one.score, 0);
+  const tenth = words.tenth(sum(order.slice(0, Math.ceil(order.length / 10))) / sum(order));
   if (middle <= 0) return words.dead;
-  return top / middle > 2 ? words.times(top / middle) : words.flat;
+  return `${top / middle > 2 ? words.times(top / middle) : words.flat} ${tenth}`;
 }
 
 /** The curve of scores, its part that stays and its part that goes. */

@@ -26,7 +26,7 @@ export const STEPS: readonly [Step, ...Step[]] = [
   { title: steps.units.title, targets: ['#open-map', '#model'], draw: units },
   { title: steps.calibration.title, targets: ['#texts'], draw: calibration },
   { title: steps.run.title, targets: ['#run'], draw: run },
-  { title: steps.score.title, targets: ['[data-testid="result-map"]', '#result'], draw: score },
+  { title: steps.score.title, targets: ['figure:has([data-testid="result-map"])', '#result'], draw: score },
   { title: steps.repair.title, targets: ['[data-testid="comparison"]', '#result'], draw: repair },
   { title: steps.ratio.title, targets: ['.slider:has(#ratio-slider)', '#recipe'], draw: ratio },
   { title: steps.output.title, targets: ['.downloads', '#result'], draw: output },
