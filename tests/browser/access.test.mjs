@@ -120,7 +120,8 @@ describe('by the rules of axe', () => {
       for (const when of ['before', 'after']) assert.ok(listed.delete(`${id}-${when}`));
     // Shown on demand; attempts.test.mjs and side.test.mjs do so.
     const asked = ['attempt-show', 'attempt-speed', 'attempts-undo', 'differences'];
-    for (const id of [...asked, 'classes', 'class-dense', 'class-pruned', 'changes-table']) assert.ok(listed.delete(id));
+    for (const id of [...asked, 'classes', 'class-dense', 'class-pruned', 'changes-table'])
+      assert.ok(listed.delete(id));
     const there = new Set(
       await site.page.evaluate(() => Array.from(document.querySelectorAll('[data-testid]'), (e) => e.dataset.testid)),
     );

@@ -15,7 +15,9 @@ export function formula(latex: string, display: boolean): string {
   return markup.replaceAll(/ style="([^"]*)"/g, (_, style: string) => {
     for (const rule of style.split(';').filter((one) => one !== '')) {
       if (!INLINE.test(rule))
-        throw new Error(`The formula ${latex} takes the style "${rule}"; name it in formulas.css or write it otherwise.`);
+        throw new Error(
+          `The formula ${latex} takes the style "${rule}"; name it in formulas.css or write it otherwise.`,
+        );
     }
     return '';
   });

@@ -12,13 +12,17 @@ export function labSheet(): string {
       return [`${at + 1}. ${ask}${unit === undefined ? '' : ` ${words.answerIn(unit)}`}`, ...answers].join('\n');
     });
     const todo = steps.map((step, at) => `${at + 1}. ${step}`);
-    return [`## ${place + 1}. ${title}`, aim, `### ${words.steps}`, todo.join('\n'), `### ${words.questions}`, ...asked];
+    return [
+      `## ${place + 1}. ${title}`,
+      aim,
+      `### ${words.steps}`,
+      todo.join('\n'),
+      `### ${words.questions}`,
+      ...asked,
+    ];
   });
   const rules = sheets.map(({ title, questions }, place) =>
-    [
-      `${place + 1}. ${title}`,
-      ...Object.values(questions).map(({ rule }, at) => `   ${at + 1}. ${rule}`),
-    ].join('\n'),
+    [`${place + 1}. ${title}`, ...Object.values(questions).map(({ rule }, at) => `   ${at + 1}. ${rule}`)].join('\n'),
   );
   const blocks = [`# ${LAB.title}`, LAB.intro, LAB.sets, words.note, ...exercises.flat()];
   return `${[...blocks, `## ${words.rules}`, words.rulesIntro, rules.join('\n')].join('\n\n')}\n`;

@@ -69,7 +69,7 @@ export function renderMethods(markdown: string): MethodsPage {
   const mark = (block: Block, ids: readonly string[]) => {
     const fresh = ids.filter((id) => !anchors.has(id) && anchors.add(id));
     const raw = fresh.map((id) => `<span class="anchor" id="${id}"></span>`).join('');
-    if (raw !== '') block.tokens?.unshift({ type: 'html', raw, text: raw } as Tokens.Tag);
+    if (raw !== '') block.tokens?.unshift({ type: 'html', raw, text: raw });
   };
   const name = (block: Block, names: readonly string[]) => {
     mark(
@@ -88,7 +88,11 @@ export function renderMethods(markdown: string): MethodsPage {
       mark(token, [id, ...(KINDS[text] === undefined ? [] : [KINDS[text]])]);
       // Of names that a heading lists, those that have an item below are anchored there.
       const items = itemsAfter(tokens, place);
-      if (depth === 3) name(token, codes(token).filter((one) => !items.has(one)));
+      if (depth === 3)
+        name(
+          token,
+          codes(token).filter((one) => !items.has(one)),
+        );
     } else {
       for (const block of blocksOf(token)) name(block, leading(block));
     }
@@ -110,7 +114,9 @@ function blocksOf(token: Token): Block[] {
   if (token.type === 'paragraph') return [token];
   if (token.type === 'list') return (token as Tokens.List).items.flatMap(({ tokens }) => tokens.slice(0, 1));
   if (token.type === 'table') {
-    return (token as Tokens.Table).rows.flatMap((row) => row.slice(0, 1).map(({ tokens }) => ({ type: 'cell', tokens })));
+    return (token as Tokens.Table).rows.flatMap((row) =>
+      row.slice(0, 1).map(({ tokens }) => ({ type: 'cell', tokens })),
+    );
   }
   return [];
 }
@@ -134,7 +140,12 @@ function namesIn(tokens: readonly Token[]): string[] {
 function itemsAfter(tokens: readonly Token[], heading: number): Set<string> {
   const rest = tokens.slice(heading + 1);
   const end = rest.findIndex(({ type }) => type === 'heading');
-  return new Set(rest.slice(0, end < 0 ? undefined : end).flatMap(blocksOf).flatMap(leading));
+  return new Set(
+    rest
+      .slice(0, end < 0 ? undefined : end)
+      .flatMap(blocksOf)
+      .flatMap(leading),
+  );
 }
 
 function menusOf(section: string, below: string): string[] {

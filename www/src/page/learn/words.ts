@@ -2,7 +2,11 @@ import { bytes, count, percent } from '../format.ts';
 
 /** A score, or another number that spans orders of magnitude, in three digits. */
 const figure = (value: number) =>
-  value === 0 ? '0' : Math.abs(value) < 1e-3 || value >= 1e5 ? value.toExponential(2) : String(Number(value.toPrecision(3)));
+  value === 0
+    ? '0'
+    : Math.abs(value) < 1e-3 || value >= 1e5
+      ? value.toExponential(2)
+      : String(Number(value.toPrecision(3)));
 
 const REPAIRS: Record<string, string> = { none: 'no repair', bias: 'bias compensation', liar: 'LIAR' };
 
@@ -71,7 +75,8 @@ export const WORDS = {
       title: 'One real run',
       what: (ratio: number) =>
         `Now take ${percent(ratio, 0)} of the layers’ parameters out, all of it neurons, as large a share in every layer. FLAP’s scores say which, LIAR repairs what stays. Then both models are compared on a little text.`,
-      small: 'It is a small run on purpose, so that you need not wait long; its figures are rougher than those of a large one.',
+      small:
+        'It is a small run on purpose, so that you need not wait long; its figures are rougher than those of a large one.',
       button: 'Prune now',
       again: 'Prune again',
       kept: (kept: string, of: string) => `${kept} of ${of} neurons stay in each layer.`,
@@ -86,13 +91,20 @@ export const WORDS = {
       layer: 'Layer to look at',
       of: (number: number, units: number) => `Layer ${count(number)} has ${count(units)} neurons. Their scores:`,
       top: (unit: number, score: number) => `neuron ${count(unit)}: ${figure(score)}`,
-      rows: { top: 'Highest', median: 'In the middle', lastKept: 'Lowest that stays', firstGone: 'Highest that goes', low: 'Lowest' },
-      times: (times: number) =>
-        `The highest is ${figure(times)} times the one in the middle.`,
+      rows: {
+        top: 'Highest',
+        median: 'In the middle',
+        lastKept: 'Lowest that stays',
+        firstGone: 'Highest that goes',
+        low: 'Lowest',
+      },
+      times: (times: number) => `The highest is ${figure(times)} times the one in the middle.`,
       flat: 'The highest is hardly above the one in the middle: here the score tells units apart only little.',
-      tenth: (share: number) => `The tenth of the neurons with the highest scores has ${percent(share, 0)} of their sum.`,
+      tenth: (share: number) =>
+        `The tenth of the neurons with the highest scores has ${percent(share, 0)} of their sum.`,
       dead: 'The one in the middle is 0: at least half of these neurons never vary on this text.',
-      chart: (number: number) => `Scores of layer ${count(number)} from the highest to the lowest, on a logarithmic scale`,
+      chart: (number: number) =>
+        `Scores of layer ${count(number)} from the highest to the lowest, on a logarithmic scale`,
       chartKept: 'stays',
       chartGone: 'goes',
       ranks: 'Rank',
@@ -107,7 +119,8 @@ export const WORDS = {
       errors: 'Squared error of the FFN’s output, as a share of the output, on text that was held out of the fit:',
       error: (number: number, without: number, after: number) =>
         `In layer ${count(number)}, where cutting does most harm, the squared error goes from ${percent(without)} of the output to ${percent(after)}: the repair takes ${percent(1 - after / without, 0)} of it away.`,
-      noErrors: 'The errors of single layers were not measured in this run: there was too little text to hold some out, or nothing went.',
+      noErrors:
+        'The errors of single layers were not measured in this run: there was too little text to hold some out, or nothing went.',
       fellBack: (layers: number) =>
         `In ${layers === 1 ? 'one layer' : `${count(layers)} layers`} LIAR did worse than something simpler on held-out text, which was taken instead. That is what the check is for.`,
       button: 'Run the same plan with no repair and with a bias',
@@ -144,8 +157,10 @@ export const WORDS = {
       config: 'What changed in config.json:',
       configColumns: ['Field', 'Before', 'After'],
       kinds: {
-        stock: 'It is of the kind “stock”: it loads in stock Transformers as any other model does, since every layer has the same width.',
-        sliced: 'It is of the kind “sliced”: it comes with a small Python file that Transformers loads with trust_remote_code.',
+        stock:
+          'It is of the kind “stock”: it loads in stock Transformers as any other model does, since every layer has the same width.',
+        sliced:
+          'It is of the kind “sliced”: it comes with a small Python file that Transformers loads with trust_remote_code.',
       } as Record<string, string>,
       with: 'Beside it lie recipe.json, plan.json and report.json: what was asked for, which units stay, what was measured. The same recipe and text give the same model again, in this page and on the command line.',
       end: 'That was all of it. The lab sheet has six exercises with answers that are checked against your own runs; the page of methods has every formula.',

@@ -44,26 +44,27 @@ export const LAB = {
 
   missing: {
     model: 'Open a model first.',
-    shape: 'The headers of this model do not tell the sizes of its layers apart; open one of the demos for this question.',
-    global: 'There is no run with the allocation “global” and neurons among what may go; do the run of this exercise first.',
+    shape:
+      'The headers of this model do not tell the sizes of its layers apart; open one of the demos for this question.',
+    global:
+      'There is no run with the allocation “global” and neurons among what may go; do the run of this exercise first.',
     repairs: `There are no two runs that differ in the repair alone, bias against LIAR, ${SAME_TEXT}; do both runs first.`,
     errors: 'The newest run with LIAR has no errors of layers: take four calibration sequences or more.',
     compared: 'These runs were not compared on a text; choose one in step 2 and run them again.',
     series: `There are no three runs that differ in the ratio alone, ${SAME_TEXT}; do them first.`,
     quality: 'This model has neither accuracy nor perplexity; open a classifier or a model that writes text.',
     kinds: `There are no two runs of one ratio, one of heads alone and one of neurons alone, ${SAME_TEXT}; do both first.`,
-    sparse: 'There is no run of the kind “single weights” with a measured speed; do the run, then press “Measure speeds” among the attempts.',
-    speeds: 'It takes a run with single weights and one with whole units, both with a measured speed; press “Measure speeds” among the attempts.',
+    sparse:
+      'There is no run of the kind “single weights” with a measured speed; do the run, then press “Measure speeds” among the attempts.',
+    speeds:
+      'It takes a run with single weights and one with whole units, both with a measured speed; press “Measure speeds” among the attempts.',
   },
 
   exercises: {
     size: {
       title: 'Read a table of sizes',
       aim: 'Where a model’s parameters are says what pruning can give.',
-      steps: [
-        'Open a model in step 1 and read its facts.',
-        'Open “The same as a table” below the map of the model.',
-      ],
+      steps: ['Open a model in step 1 and read its facts.', 'Open “The same as a table” below the map of the model.'],
       setups: {},
       questions: {
         share: {
@@ -159,7 +160,11 @@ export const LAB = {
         'Set the form, run it, and run it again with other ratios: three at least, of which one is too much. Change nothing else.',
         'Read the chart of quality against size among the attempts.',
       ],
-      setups: { low: 'Set the form: a low ratio', middle: 'Set the form: a middle one', high: 'Set the form: a high one' },
+      setups: {
+        low: 'Set the form: a low ratio',
+        middle: 'Set the form: a middle one',
+        high: 'Set the form: a high one',
+      },
       questions: {
         most: {
           ask: 'What is the highest ratio of your runs that keeps 95 % of the dense accuracy (of text: at most 1.1 times the dense perplexity)? Write 0 if none does.',
@@ -240,7 +245,8 @@ export const LAB = {
       `${count(inside)} of ${count(all)}: the rest is embeddings, norms and the head, and stays.`,
     neuron: (parameters: number) => `${count(parameters)} numbers exist only because of that neuron.`,
     shrinks: (share: number) => `The layers have ${percent(share)} of the model, and half of that goes.`,
-    most: (layers: string, kept: number) => `In layer ${layers} ${percent(kept)} of the neurons stay, the least of all.`,
+    most: (layers: string, kept: number) =>
+      `In layer ${layers} ${percent(kept)} of the neurons stay, the least of all.`,
     compares: 'Within each layer scores are standardised, then all units compete for one budget.',
     output:
       '“sliced” writes the width of each layer and brings a loader; “stock” has one width, and could only pad with zeros, which saves nothing.',
@@ -248,15 +254,18 @@ export const LAB = {
     left: (layer: number, without: number, after: number) =>
       `In layer ${count(layer)} the error goes from ${percent(without)} to ${percent(after)}.`,
     why: 'Neurons of a layer move together; least squares finds by how much, and folds it into the weights that are there anyway.',
-    bend: (bound: string, good: number, of: number) => `The bound is ${bound}; ${count(good)} of your ${count(of)} runs are on its good side.`,
-    steps: (low: string, high: string) => `A point of the ratio costs ${low} first and ${high} last, in nats or as a distance.`,
+    bend: (bound: string, good: number, of: number) =>
+      `The bound is ${bound}; ${count(good)} of your ${count(of)} runs are on its good side.`,
+    steps: (low: string, high: string) =>
+      `A point of the ratio costs ${low} first and ${high} last, in nats or as a distance.`,
     stockYes: 'Its config has a number of heads that does not fix the hidden size.',
     stockNo:
       'Its config derives the width of a head from the hidden size and the number of heads: fewer heads would be read as wider ones.',
     weighs: (head: number, neuron: number) => `${count(head)} parameters a head, ${count(neuron)} a neuron.`,
     cheaper: (heads: string, neurons: string) => `Heads alone are at ${heads}, neurons alone at ${neurons}.`,
     times: 'Zeros are multiplied as other numbers are, so what differs from 1 is chance of the measurement.',
-    timesFar: 'Zeros are multiplied as other numbers are; a measurement so far from 1 tells of the machine, so measure again.',
+    timesFar:
+      'Zeros are multiplied as other numbers are; a measurement so far from 1 tells of the machine, so measure again.',
     faster: (sparse: number, units: number) =>
       `Single weights gone: ${sparse.toFixed(2)} times the dense speed; whole units gone: ${units.toFixed(2)} times.`,
     packed: 'One bit and half of sixteen, of sixteen: 9/16. It is unpacked to be run, so the file alone is smaller.',
@@ -268,7 +277,8 @@ export const LAB = {
     steps: 'What to do',
     questions: 'Questions',
     rules: 'How answers are judged',
-    rulesIntro: 'Measured answers differ from model to model and from device to device; the page takes them from the runs of the visit.',
+    rulesIntro:
+      'Measured answers differ from model to model and from device to device; the page takes them from the runs of the visit.',
     answerIn: (unit: string) => `Answer in: ${unit}.`,
   },
 } as const;

@@ -11,7 +11,11 @@ const { output: words } = WORDS.steps;
 export function output({ runs, toLab }: Walking): Node[] {
   const { main } = runs;
   const lab = action(WORDS.toLab, 'walk-to-lab', toLab, false);
-  const more = h('a', { href: METHODS, target: '_blank', rel: 'noopener', 'data-testid': 'walk-methods' }, words.methods);
+  const more = h(
+    'a',
+    { href: METHODS, target: '_blank', rel: 'noopener', 'data-testid': 'walk-methods' },
+    words.methods,
+  );
   const end = [say(words.end), h('p', { class: 'row' }, lab, more)];
   if (!main) return [say(WORDS.steps.score.needs), ...end];
   const { report, files } = main.result;

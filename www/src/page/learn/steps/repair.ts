@@ -50,7 +50,12 @@ function compared(runs: Runs, main: NonNullable<Runs['main']>): Node[] {
     return report ? [{ name, measure: report.quality_after, distance: divergence(report.quality_after) }] : [];
   });
   const rows = there.map(({ name, measure }) => [words.names[name] ?? name, qualityOf(measure), apart(measure)]);
-  const shown = table(words.title, words.columns, [[words.dense, qualityOf(dense), WORDS.kl(0)], ...rows], 'walk-three');
+  const shown = table(
+    words.title,
+    words.columns,
+    [[words.dense, qualityOf(dense), WORDS.kl(0)], ...rows],
+    'walk-three',
+  );
   if (there.length < ORDER.length) return [shown];
   const distances = there.map(({ distance }) => distance ?? NaN);
   const ordered = distances.every((distance, place) => place === 0 || distance < (distances[place - 1] ?? NaN));
