@@ -26,7 +26,13 @@ export class Spotlight {
     this.show();
     if (!target.hasAttribute('tabindex')) {
       target.setAttribute('tabindex', '-1');
-      target.addEventListener('blur', () => { target.removeAttribute('tabindex'); }, { once: true });
+      target.addEventListener(
+        'blur',
+        () => {
+          target.removeAttribute('tabindex');
+        },
+        { once: true },
+      );
     }
     target.focus({ preventScroll: true });
   }
