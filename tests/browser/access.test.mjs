@@ -113,7 +113,7 @@ describe('by the rules of axe', () => {
     const { readFile } = await import('node:fs/promises');
     const text = await readFile(new URL('../../docs/TESTIDS.md', import.meta.url), 'utf8');
     const listed = new Set(
-      [...text.matchAll(/`([a-z0-9-]+)`/g)].map(([, id]) => id).filter((id) => id !== 'data-testid'),
+      [...text.matchAll(/`([a-z0-9_-]+)`/g)].map(([, id]) => id).filter((id) => id !== 'data-testid'),
     );
     // Shown in place of the accuracy: for models without a classifier, for decoders, and where nothing was compared.
     for (const id of ['distance', 'perplexity', 'token-accuracy', 'quality'])
