@@ -100,6 +100,8 @@ device_checks() {
 # browser_checks SENTENCES TOKENS: what the browser tests left in out/browser/: WebGPU in Chromium, judged by stock Transformers.
 browser_checks() {
   local left=out/browser family name folder
+  # Beside the browser tests: not before they are through.
+  while [ -n "${COPPICE_BROWSER_DONE:-}" ] && [ ! -e "$COPPICE_BROWSER_DONE" ]; do sleep 2; done
   if [ ! -f "$left/gpu-sliced-liar.logits.json" ]; then
     echo "left out: the browser's models and logits, since $left/ has none; run the suite browser first"
     return
