@@ -10,14 +10,29 @@ export interface Figure {
   /** Whether less is better. */
   lower: boolean;
   show: (value: number) => string;
+  /** The same for a mark of an axis, which is a round number. */
+  tick: (value: number) => string;
   of: (attempt: Attempt) => number | undefined;
   dense: (attempt: Attempt) => number | undefined;
 }
 
 type Name = keyof typeof WORDS.figures;
 
+/** Keeps a number and its unit on one line. */
+const GAP = '\u00a0';
+
+/** A round number as people write it, without what a float has behind it. */
+function round(value: number): string {
+  return String(Number(value.toPrecision(6)));
+}
+
+const brief = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 4 });
+
 function figure(name: Name, lower: boolean, show: Figure['show'], of: Figure['of'], dense: Figure['dense']): Figure {
-  return { name, title: WORDS.figures[name], lower, show, of, dense };
+  const tick = show(0).includes('%')
+    ? (value: number) => `${round(value * 100)}${GAP}%`
+    : (value: number) => brief.format(value);
+  return { name, title: WORDS.figures[name], lower, show, tick, of, dense };
 }
 
 /** A figure of both models on the comparison text. */
@@ -81,7 +96,7 @@ export const QUALITY: readonly Figure[] = [
 export const SIZE: readonly Figure[] = [
   size('parameters', 'parameters', count),
   size('linear_parameters', 'linear_parameters', count),
-  size('bytes', 'bytes', bytes),
+  { ...size('bytes', 'bytes', bytes), tick: bytes },
   size('flops', 'flops_per_token', short),
   figure(
     'time',
@@ -93,6 +108,9 @@ export const SIZE: readonly Figure[] = [
 ];
 
 export const FIGURES: readonly Figure[] = [...QUALITY, ...SIZE];
+
+/** The two of quality that a list has room for: how good, and how far from the dense model. */
+export const BRIEF = QUALITY.filter(({ name }) => name !== 'token_accuracy');
 
 /** The figures that at least one of the attempts has. */
 export function known(figures: readonly Figure[], attempts: readonly Attempt[]): Figure[] {

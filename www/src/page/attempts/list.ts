@@ -1,7 +1,7 @@
 import { h } from '../dom.ts';
 import { bytes, percent } from '../format.ts';
 import { type Attempt, bytesOf } from './attempt.ts';
-import { known, QUALITY } from './figures.ts';
+import { BRIEF, type Figure, known } from './figures.ts';
 import { WORDS } from './words.ts';
 
 /** What a person does with an attempt of the list. */
@@ -23,12 +23,12 @@ export interface State {
 
 /** The attempts on one model as a table, the dense model first. */
 export function tableOfAttempts(attempts: readonly Attempt[], state: State, deeds: Deeds): HTMLElement {
-  const figures = known(QUALITY, attempts).slice(0, 2);
+  const figures = known(BRIEF, attempts).slice(0, 2);
   const titles = [
     WORDS.columns.choose,
     WORDS.columns.name,
     WORDS.columns.removed,
-    ...figures.map(({ title }) => title),
+    ...figures.map(headingOf),
     WORDS.columns.size,
     WORDS.columns.speed,
     WORDS.columns.actions,
@@ -42,7 +42,7 @@ export function tableOfAttempts(attempts: readonly Attempt[], state: State, deed
       h('td', { class: 'choose' }),
       h('th', { scope: 'row' }, WORDS.dense),
       cell(WORDS.columns.removed, percent(0)),
-      ...figures.map(({ title, show, dense }) => cell(title, shown(dense(first), show))),
+      ...figures.map((figure) => cell(headingOf(figure), shown(figure.dense(first), figure.show))),
       cell(WORDS.columns.size, bytes(first.result.report.before.bytes)),
       cell(WORDS.columns.speed, WORDS.times(1)),
       h('td', {}),
@@ -55,7 +55,7 @@ export function tableOfAttempts(attempts: readonly Attempt[], state: State, deed
       h('td', { class: 'choose' }, choice(attempt, state.chosen.has(attempt.id), deeds)),
       h('th', { scope: 'row' }, nameField(attempt, deeds)),
       cell(WORDS.columns.removed, percent(report.ratio.linear)),
-      ...figures.map(({ title, show, of }) => cell(title, shown(of(attempt), show))),
+      ...figures.map((figure) => cell(headingOf(figure), shown(figure.of(attempt), figure.show))),
       cell(WORDS.columns.size, bytes(report.after.bytes)),
       cell(WORDS.columns.speed, speed(attempt, state.blocked, deeds)),
       h('td', { class: 'deeds' }, ...buttons(attempt, state.shown === attempt.id, deeds)),
@@ -68,6 +68,11 @@ export function tableOfAttempts(attempts: readonly Attempt[], state: State, deed
     h('thead', {}, h('tr', {}, ...titles.map((title) => h('th', { scope: 'col' }, title)))),
     h('tbody', {}, denseRow(attempts), ...attempts.map(row)),
   );
+}
+
+/** A figure's title, as short as a column wants it. */
+function headingOf({ name, title }: Figure): string {
+  return WORDS.headings[name] ?? title;
 }
 
 /** What tests and the focus find an element by. */

@@ -16,7 +16,7 @@ export interface Point {
 export interface Axis {
   title: string;
   lower: boolean;
-  show: (value: number) => string;
+  tick: (value: number) => string;
 }
 
 /** Room around the field, in pixels. */
@@ -50,17 +50,23 @@ export function drawScatter(
   const grid = [
     ...y.ticks.flatMap((tick) => [
       svg('line', { x1: EDGE.left, x2: right, y1: y.place(tick), y2: y.place(tick), class: 'grid' }),
-      svg('text', { x: EDGE.left - 8, y: y.place(tick) + 4, class: 'tick end' }, up.show(tick)),
+      svg('text', { x: EDGE.left - 8, y: y.place(tick) + 4, class: 'tick end' }, up.tick(tick)),
     ]),
     ...x.ticks.flatMap((tick) => [
       svg('line', { x1: x.place(tick), x2: x.place(tick), y1: EDGE.top, y2: bottom, class: 'grid' }),
-      svg('text', { x: x.place(tick), y: bottom + 18, class: 'tick middle' }, across.show(tick)),
+      svg('text', { x: x.place(tick), y: bottom + 18, class: 'tick middle' }, across.tick(tick)),
     ]),
     svg('text', { x: 0, y: 14, class: 'axis' }, `${up.lower ? '↓' : '↑'} ${up.title}`),
     svg('text', { x: right, y: height - 8, class: 'axis end' }, `${across.title} ${across.lower ? '←' : '→'}`),
   ];
   const joined = front(points, across.lower, up.lower).map((point) => `${x.place(point.x)},${y.place(point.y)}`);
-  const marks = points.map((point, index) => mark(point, index, x.place(point.x), y.place(point.y)));
+  const places = points.map((point) => ({ x: x.place(point.x), y: y.place(point.y) }));
+  const marks = points.map((point, index) => {
+    const place = places[index] ?? { x: 0, y: 0 };
+    // Of two marks that touch, one has its number below.
+    const below = places.slice(0, index).some((one) => Math.hypot(one.x - place.x, one.y - place.y) < 3 * MARK);
+    return mark(point, index, place, below, place.x > right - 60);
+  });
   return svg(
     'svg',
     { width, height, viewBox: `0 0 ${width} ${height}`, role: 'group', 'aria-label': label, class: 'scatter' },
@@ -79,7 +85,19 @@ export function front<P extends { x: number; y: number }>(points: readonly P[], 
 }
 
 /** A mark by kind, with the attempt's number beside it, and around it what a finger hits. */
-function mark({ kind, id, label }: Point, index: number, x: number, y: number): SVGElement {
+function mark(
+  { kind, id, label }: Point,
+  index: number,
+  { x, y }: { x: number; y: number },
+  below: boolean,
+  before: boolean,
+): SVGElement {
+  const number = {
+    x: before ? -MARK - 5 : MARK + 5,
+    y: below ? 2 * MARK + 4 : -MARK,
+    class: before ? 'number end' : 'number',
+    'aria-hidden': 'true',
+  };
   return svg(
     'g',
     {
@@ -94,11 +112,7 @@ function mark({ kind, id, label }: Point, index: number, x: number, y: number): 
     svg('circle', { r: 18, class: 'reach' }),
     svg('circle', { r: MARK + 5, class: 'ring' }),
     shape(kind),
-    svg(
-      'text',
-      { x: MARK + 5, y: -MARK, class: 'number', 'aria-hidden': 'true' },
-      id === undefined ? WORDS.denseMark : String(id),
-    ),
+    svg('text', number, id === undefined ? WORDS.denseMark : String(id)),
   );
 }
 

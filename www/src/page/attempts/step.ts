@@ -1,5 +1,4 @@
 import type { Catalog, PruneResult } from '../../lib/coppice.ts';
-import { clearError, showError } from '../alert.ts';
 import { byId, download, h } from '../dom.ts';
 import type { Session } from '../session.ts';
 import { type Attempt, bytesOf, nameOf, type Subject } from './attempt.ts';
@@ -7,7 +6,7 @@ import { QualityChart } from './chart.ts';
 import { tableOfDifferences } from './compare.ts';
 import { csvOf } from './csv.ts';
 import { tableOfAttempts } from './list.ts';
-import { measureSpeed } from './speed.ts';
+import { Measuring } from './measuring.ts';
 import { WORDS } from './words.ts';
 
 /** The last section: every finished run of this visit. */
@@ -29,13 +28,11 @@ export class AttemptsStep {
   readonly #differences = h('div', { 'data-testid': 'attempts-differences' });
   readonly #status = h('p', { class: 'hint', role: 'status', 'data-testid': 'attempts-status' });
   readonly #kept = h('p', { class: 'hint', 'data-testid': 'attempts-kept' });
-  readonly #measure = button(WORDS.measureAll, 'attempts-measure');
-  readonly #stop = button(WORDS.stopMeasuring, 'attempts-measure-stop');
+  readonly #measuring: Measuring;
   #catalog: Catalog | undefined;
   #subject: Subject | undefined;
   #shown: Attempt | undefined;
   #blocked = false;
-  #measuring: AbortController | undefined;
   #nextId = 1;
 
   constructor(session: Session) {
@@ -45,13 +42,19 @@ export class AttemptsStep {
       download(new Blob([csvOf(this.#attempts)], { type: 'text/csv' }), WORDS.csvFile);
       this.#say(WORDS.csvSaved(this.#attempts.length));
     });
-    this.#measure.addEventListener('click', () => {
+    this.#measuring = new Measuring(session);
+    this.#measuring.onSay = (sentence) => {
+      this.#say(sentence);
+    };
+    this.#measuring.onBusy = (busy) => {
+      this.onBusy(busy);
+      this.#draw();
+    };
+    this.#measuring.start.addEventListener('click', () => {
       const unmeasured = this.#here.filter(({ speed }) => !speed);
       if (unmeasured.length === 0) this.#say(WORDS.allMeasured);
-      else void this.#measureAll(unmeasured);
+      else void this.#measuring.run(unmeasured);
     });
-    this.#stop.hidden = true;
-    this.#stop.addEventListener('click', () => this.#measuring?.abort());
     this.#model.addEventListener('change', () => {
       this.#subject = this.#subjects.find(({ key }) => key === this.#model.value);
       this.#draw();
@@ -65,7 +68,7 @@ export class AttemptsStep {
     byId('attempts-body').append(
       this.#modelField,
       this.#list,
-      h('p', { class: 'row' }, this.#measure, this.#stop, csv),
+      h('p', { class: 'row' }, this.#measuring.start, this.#measuring.stop, csv),
       this.#kept,
       h('p', { class: 'hint' }, WORDS.speedHint),
       this.#differences,
@@ -143,8 +146,8 @@ export class AttemptsStep {
     this.#modelField.hidden = subjects.length < 2;
     this.#model.replaceChildren(...subjects.map(({ key, name }) => h('option', { value: key }, name)));
     if (this.#subject) this.#model.value = this.#subject.key;
-    const blocked = this.#blocked || this.#measuring !== undefined;
-    this.#measure.disabled = blocked;
+    const blocked = this.#blocked || this.#measuring.busy;
+    this.#measuring.start.disabled = blocked;
     const focused = this.#list.contains(document.activeElement) ? document.activeElement : undefined;
     this.#list.replaceChildren(
       tableOfAttempts(
@@ -166,7 +169,7 @@ export class AttemptsStep {
           remove: (attempt) => {
             this.#remove(attempt);
           },
-          measure: (attempt) => void this.#measureAll([attempt]),
+          measure: (attempt) => void this.#measuring.run([attempt]),
         },
       ),
     );
@@ -217,39 +220,6 @@ export class AttemptsStep {
     // Until something else is said: then nothing refers to the attempt any more, and the browser lets go of its files.
     this.#say(WORDS.removed(attempt.name, bytesOf(attempt)), ' ', undo);
     undo.focus();
-  }
-
-  async #measureAll(attempts: readonly Attempt[]): Promise<void> {
-    clearError();
-    const abort = new AbortController();
-    this.#measuring = abort;
-    this.#measure.hidden = true;
-    this.#stop.hidden = false;
-    this.#stop.focus();
-    this.onBusy(true);
-    this.#draw();
-    try {
-      const coppice = await this.#session.engine();
-      for (const attempt of attempts) {
-        this.#say(WORDS.reading(attempt.name));
-        const speed = await measureSpeed(coppice, attempt, abort.signal, (round, rounds) => {
-          this.#say(WORDS.measuring(attempt.name, round, rounds));
-        });
-        attempt.speed = speed;
-        this.#say(WORDS.measured(attempt.name, speed.ratio));
-      }
-    } catch (error) {
-      this.#say(abort.signal.aborted ? WORDS.measureStopped : '');
-      if (!abort.signal.aborted) showError(error);
-    } finally {
-      this.#measuring = undefined;
-      const focused = document.activeElement === this.#stop;
-      this.#stop.hidden = true;
-      this.#measure.hidden = false;
-      this.onBusy(false);
-      this.#draw();
-      if (focused) this.#measure.focus();
-    }
   }
 
   #say(...said: (string | Node)[]): void {

@@ -56,7 +56,7 @@ export const WORDS = {
   rates: (what: 'tokens' | 'sentences', dense: number, pruned: number) =>
     `${dense.toFixed(1)} and ${pruned.toFixed(1)} ${what} a second, dense and pruned`,
   speedHint:
-    'Speed: both models in turns on this device. Decoders write tokens, the median of each token’s time counts; encoders read the same sentences, the median of the rounds counts, reading the weights included.',
+    'Speed: the dense and the pruned model in turns on this device; the median of the pairs counts. Decoders write tokens, encoders read sentences of the comparison text, the weights with them.',
   noSentences: 'There are no sentences to measure on; run it again with a comparison text.',
 
   noTokens: 'One of the models ends its text at once after the prompt, so there is no token to time.',
@@ -114,6 +114,8 @@ export const WORDS = {
     flops: 'FLOPs a token',
     time: 'Measured time, share of dense',
   },
+
+  headings: { kl: 'KL, nats', distance: 'Distance' } as Record<string, string>,
 
   /** Fields of a recipe by their path; others are told by their own name. */
   fields: {
