@@ -114,7 +114,7 @@ export const WORDS = {
     },
     repair: {
       title: 'Why interpolation repairs',
-      what: 'When neurons go, what they gave is missing. But neurons of one layer move together: much of a removed one can be told from those that stay. LIAR fits that by least squares, and puts it into the weights that stay, so that it costs nothing later:',
+      what: 'When neurons go, what they gave is missing. But neurons of one layer move together: part of a removed one can be told from those that stay. LIAR fits that by least squares and folds it into the weights that stay, so that nothing has to be interpolated later:',
       bias: 'Bias compensation makes up for the mean alone: what a removed neuron gives always. Without repair nothing makes up for anything.',
       errors: 'Squared error of the FFN’s output, as a share of the output, on text that was held out of the fit:',
       error: (number: number, without: number, after: number) =>
@@ -124,7 +124,7 @@ export const WORDS = {
       fellBack: (layers: number) =>
         `In ${layers === 1 ? 'one layer' : `${count(layers)} layers`} LIAR did worse than something simpler on held-out text, which was taken instead. That is what the check is for.`,
       button: 'Run the same plan with no repair and with a bias',
-      columns: ['Repair', 'Quality', 'Divergence (KL)'],
+      columns: (quality: string, apart: string) => ['Repair', quality, apart],
       layerColumns: ['Layer', 'Without repair', 'With LIAR'],
       dense: 'dense model',
       names: REPAIRS,
@@ -134,7 +134,8 @@ export const WORDS = {
       biases: (none: number, liar: number) =>
         `This model has no biases there, so a repair adds them: ${count(liar - none)} parameters to ${count(none)}.`,
       ordered: 'Each stronger repair came nearer.',
-      unordered: 'A stronger repair is not always nearer: with so little text a fit can follow its accidents.',
+      unordered:
+        'A stronger repair is not always nearer: it mends the output of each layer, not the answers of the model, and with little text a fit can follow accidents.',
       noise: (examples: number) =>
         `Accuracy on ${count(examples)} lines moves in steps of ${percent(1 / examples)}, so small differences of it are chance. The divergence compares all probabilities, and tells sooner.`,
       none: 'No comparison text is chosen, so the repairs differ in the errors of layers alone. Choose one in step 2 to see more.',
@@ -143,7 +144,7 @@ export const WORDS = {
       title: 'What the ratio does',
       what: 'The ratio is the bargain: smaller for worse. The lowest scores go first, so as a rule the first percents cost little, and later ones more and more.',
       button: 'Try a smaller and a larger ratio',
-      columns: ['Ratio', 'Parameters left', 'Quality', 'Divergence (KL)'],
+      columns: (quality: string, apart: string) => ['Ratio', 'Parameters left', quality, apart],
       steeper: (small: string, large: string, times: number) =>
         `Between ${small} and ${large} a point of the ratio costs ${figure(times)} times as much divergence as below ${small}.`,
       notSteeper: (small: string, large: string) =>
@@ -168,10 +169,14 @@ export const WORDS = {
     },
   },
   quality: {
+    titles: { classify: 'Accuracy', perplexity: 'Perplexity', features: 'Examples' },
+    none: 'Quality',
     accuracy: (value: number) => percent(value),
-    perplexity: (value: number) => `perplexity ${value.toFixed(2)}`,
-    distance: (value: number) => `distance ${value.toFixed(4)}`,
+    perplexity: (value: number) => value.toFixed(2),
+    examples: count,
   },
+  /** The column of how far a model is from the dense one. */
+  apart: { kl: 'Divergence (KL)', distance: 'Distance (1 - cosine)' },
   kl: (value: number) => value.toFixed(4),
   share: (value: number) => percent(value, 0),
   figure,

@@ -36,11 +36,20 @@ export function table(caption: string, titles: readonly string[], rows: readonly
   );
 }
 
-/** How good a model is, in words. */
+/** How good a model is, in words; of one that has no answers, what it was compared on. */
 export function qualityOf(measure: Measure | undefined): string {
   if (measure?.task === 'classify') return WORDS.quality.accuracy(measure.accuracy);
   if (measure?.task === 'perplexity') return WORDS.quality.perplexity(measure.perplexity);
-  return measure?.distance === undefined ? WORDS.unknown : WORDS.quality.distance(measure.distance);
+  return measure ? WORDS.quality.examples(measure.examples) : WORDS.unknown;
+}
+
+/** The titles of the columns with {@link qualityOf} and {@link apart}. */
+export function titlesOf(measure: Measure | undefined): [quality: string, apart: string] {
+  const { quality, apart: titles } = WORDS;
+  return [
+    measure ? quality.titles[measure.task] : quality.none,
+    measure?.task === 'features' ? titles.distance : titles.kl,
+  ];
 }
 
 /** How far it is from the dense one, in words. */

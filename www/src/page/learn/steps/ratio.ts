@@ -3,7 +3,7 @@ import { divergence } from '../facts.ts';
 import { pruning, type Runs } from '../runs.ts';
 import type { Walking } from '../walk.ts';
 import { WORDS } from '../words.ts';
-import { action, apart, qualityOf, say, table } from './parts.ts';
+import { action, apart, qualityOf, say, table, titlesOf } from './parts.ts';
 
 const { ratio: words } = WORDS.steps;
 
@@ -32,7 +32,7 @@ function listed(runs: Runs): HTMLElement {
     apart(measure),
   ]);
   const first = [WORDS.share(0), count(before?.parameters ?? 0), qualityOf(dense), dense ? WORDS.kl(0) : WORDS.unknown];
-  return table(words.title, words.columns, [first, ...rows], 'walk-slopes');
+  return table(words.title, words.columns(...titlesOf(dense)), [first, ...rows], 'walk-slopes');
 }
 
 /** Whether a point of the ratio costs more in the upper part than in the lower. */

@@ -5,7 +5,7 @@ import { formula } from '../formula.ts';
 import { type Runs, repairing } from '../runs.ts';
 import type { Walking } from '../walk.ts';
 import { WORDS } from '../words.ts';
-import { action, apart, qualityOf, say, table } from './parts.ts';
+import { action, apart, qualityOf, say, table, titlesOf } from './parts.ts';
 
 const { repair: words } = WORDS.steps;
 
@@ -52,7 +52,7 @@ function compared(runs: Runs, main: NonNullable<Runs['main']>): Node[] {
   const rows = there.map(({ name, measure }) => [words.names[name] ?? name, qualityOf(measure), apart(measure)]);
   const shown = table(
     words.title,
-    words.columns,
+    words.columns(...titlesOf(measured)),
     [[words.dense, qualityOf(dense), WORDS.kl(0)], ...rows],
     'walk-three',
   );

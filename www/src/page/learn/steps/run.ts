@@ -2,7 +2,7 @@ import { spread } from '../../format.ts';
 import { pruning, ratioOf } from '../runs.ts';
 import type { Walking } from '../walk.ts';
 import { WORDS } from '../words.ts';
-import { action, apart, qualityOf, say, table } from './parts.ts';
+import { action, apart, qualityOf, say, table, titlesOf } from './parts.ts';
 
 const { run: words } = WORDS.steps;
 
@@ -29,7 +29,7 @@ export function run({ subject, page, runs, start }: Walking): Node[] {
     say(words.kept(spread(kept), spread(of))),
     table(
       words.title,
-      columns,
+      columns(...titlesOf(report.quality_after)),
       [
         [dense, qualityOf(report.quality_before), WORDS.kl(0)],
         [names.liar ?? '', qualityOf(report.quality_after), apart(report.quality_after)],
