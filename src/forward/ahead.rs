@@ -28,8 +28,7 @@ pub async fn each_layer_down(
     in_order(checkpoint, architecture, &order, work).await
 }
 
-/// As [`each_layer`], for some layers in this order; no other is read.
-pub async fn in_order(
+async fn in_order(
     checkpoint: &Checkpoint,
     architecture: &Architecture,
     order: &[usize],

@@ -203,9 +203,7 @@ impl Sweep<'_> {
         let recipes: Vec<Recipe> = possible.map(|todo| todo.named.recipe.clone()).collect();
         let Some(first) = recipes.first() else { return Ok(None) };
         let inputs = (self.inputs)(first)?;
-        let mut session = Session::open(device, folder, &recipes, &inputs, (self.storage)()?).await?;
-        session.share();
-        Ok(Some(session))
+        Ok(Some(Session::open(device, folder, &recipes, &inputs, (self.storage)()?).await?))
     }
 }
 
