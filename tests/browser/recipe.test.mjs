@@ -97,16 +97,19 @@ test('the keyboard passes the options in the order in which they are read', asyn
   await choose('allocation', 'global');
   await page.getByTestId('criterion').focus();
   const passed = [];
-  for (let presses = 0; presses < 7; presses += 1) {
+  for (let presses = 0; presses < 10; presses += 1) {
     await page.keyboard.press('Tab');
     passed.push(await page.evaluate(() => document.activeElement.dataset.testid));
   }
   assert.deepEqual(passed, [
+    'criterion-method',
     'score-sequences',
     'screen',
     'allocation',
+    'allocation-method',
     'floor',
     'reconstruction',
+    'reconstruction-method',
     'affine',
     'error-aware',
   ]);
@@ -228,11 +231,18 @@ test('the keyboard passes the options of ranks in the order in which they are re
   await choose('rank-allocation', 'global');
   await page.getByTestId('factorisation').focus();
   const passed = [];
-  for (let presses = 0; presses < 4; presses += 1) {
+  for (let presses = 0; presses < 6; presses += 1) {
     await page.keyboard.press('Tab');
     passed.push(await page.evaluate(() => document.activeElement.dataset.testid));
   }
-  assert.deepEqual(passed, ['rank-allocation', 'rank-floor', 'joint', 'single-share']);
+  assert.deepEqual(passed, [
+    'factorisation-method',
+    'rank-allocation',
+    'rank_allocation-method',
+    'rank-floor',
+    'joint',
+    'single-share',
+  ]);
   await page.keyboard.press('Shift+Tab');
   await page.keyboard.press('Space');
   assert.equal((await recipe()).method.joint, true);
