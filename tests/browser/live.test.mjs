@@ -148,7 +148,7 @@ describe('on the core', () => {
       await page.waitForTimeout(1500);
       const [before, after] = await twice(page);
       assert.deepEqual(before, after);
-      assert.match(await text(page, 'gauge-memory'), /[kM]B, at most .*[kM]B$/);
+      assert.match(await text(page, 'gauge-memory'), /(bytes|[kM]B), at most .*[kM]B$/);
       await page.getByTestId('pause').click();
       assert.deepEqual(await outcome(), plain);
     },
