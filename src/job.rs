@@ -3,6 +3,7 @@
 //! Pruning is `global`: pass 1 over the dense model collects statistics, scores and the allocation make the plan, pass 2
 //! repairs and exports layer by layer (docs/ARCHITECTURE.md).
 
+mod bench;
 mod changes;
 mod estimate;
 mod evaluation;
@@ -18,8 +19,10 @@ mod session;
 mod sparse;
 mod storage;
 mod sweep;
+mod targets;
 mod text;
 
+pub use bench::Bench;
 pub use estimate::{Estimate, Steps};
 pub use evaluation::{Evaluation, Measure, Scope, Task, evaluate};
 pub use generation::{Generated, generate, generator};
@@ -33,7 +36,7 @@ pub use sweep::{Event, Named, Row, Sweep, Watch, recipes};
 use crate::allocate::{Cut, Plan};
 use crate::base::{Error, Phase, Result, Run};
 use crate::calibrate::{Calibration, Shelves};
-use crate::checkpoint::{Folder, OutputFile};
+use crate::checkpoint::{Folder, OutputFile, OutputTensor};
 use crate::device::Device;
 use crate::evaluate::batch_tokens;
 use crate::export::{OutputKind, OutputOptions, check_plan, check_ranks, check_request, check_tensors, check_widths, check_zeros};
@@ -63,6 +66,8 @@ pub struct Pruned {
     pub plan: Plan,
     /// What happened.
     pub report: Report,
+    /// Tensors of the files that are not the input's, for writing the report anew.
+    changed: Vec<OutputTensor>,
 }
 
 /// Prunes the model in `folder`. Nothing is written but scratch; the output is a list of parts.
@@ -80,11 +85,18 @@ fn free_budget(device: &Device) -> u64 {
     device.budget().saturating_sub(device.ledger().live())
 }
 
-/// What [`prune`] would need, without doing any of it.
+/// What [`prune`] would need, without doing any of it, once `freed` bytes that are in use on the device are not any more.
 ///
 /// # Errors
 /// As [`prune`], before it starts: the folder, the recipe or the texts are not right, or it cannot fit.
-pub async fn estimate(device: &Device, folder: &Folder, recipe: &Recipe, inputs: &Inputs, shelves: &Shelves) -> Result<Estimate> {
+pub async fn estimate(
+    device: &Device,
+    folder: &Folder,
+    recipe: &Recipe,
+    inputs: &Inputs,
+    shelves: &Shelves,
+    freed: u64,
+) -> Result<Estimate> {
     let model = Model::open(folder).await?;
     let order = Order::new(&model, recipe, inputs.plan.as_deref())?;
     let evaluation = evaluation::Prepared::new(device, &model, recipe, inputs).await?;
@@ -93,7 +105,8 @@ pub async fn estimate(device: &Device, folder: &Folder, recipe: &Recipe, inputs:
         false => None,
     };
     order.check_length(&model, recipe, used.as_ref())?;
-    Estimate::new(&estimate::Task::new(device, &model, recipe, &order, used.as_ref(), &evaluation), inputs, shelves).await
+    let task = estimate::Task::new(device, &model, recipe, &order, used.as_ref(), &evaluation);
+    Estimate::new(&task, inputs, shelves, free_budget(device) + freed).await
 }
 
 /// Refuses what cannot be done, before any work.

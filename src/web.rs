@@ -1,5 +1,7 @@
 //! The wasm surface, thin: what the page's worker calls (www/src/worker/worker.ts), in plain objects and `Blob`s.
 
+mod bench;
+
 use crate::allocate::sparsity::{LAYER_BUDGETS, PATTERNS, ROW_BUDGETS};
 use crate::allocate::{ALLOCATIONS, RANK_ALLOCATIONS};
 use crate::base::{CancelToken, Error, ErrorKind, Progress, Run, heap_bytes};
@@ -7,7 +9,7 @@ use crate::checkpoint::{BlobSource, Folder, OutputFile, Source, clear_leftovers}
 use crate::device::{Device, Preference};
 use crate::evaluate::{GenerateOptions, Generator};
 use crate::export::OUTPUT_KINDS;
-use crate::job::{self, Inputs, Storage, Task};
+use crate::job::{self, Inputs, Pruned, Storage, Task};
 use crate::recipe::Recipe;
 use crate::reconstruct::REPAIRS;
 use crate::reconstruct::weights::WEIGHT_UPDATES;
@@ -61,6 +63,8 @@ pub struct Engine {
     cancel: RefCell<CancelToken>,
     /// Texts that are being generated, by the numbers that the caller gave them.
     texts: RefCell<BTreeMap<u32, Generator>>,
+    /// Models whose statistics are kept, likewise.
+    benches: RefCell<BTreeMap<u32, bench::Kept>>,
 }
 
 #[wasm_bindgen]
@@ -80,7 +84,13 @@ impl Engine {
         }
         clear_leftovers().await;
         let info = plain(&device.info())?;
-        Ok(Self { device: Cell::new(Some(device)), info, cancel: RefCell::default(), texts: RefCell::default() })
+        Ok(Self {
+            device: Cell::new(Some(device)),
+            info,
+            cancel: RefCell::default(),
+            texts: RefCell::default(),
+            benches: RefCell::default(),
+        })
     }
 
     /// What runs the work, and why.
@@ -128,20 +138,15 @@ impl Engine {
         let (device, run) = self.begin(on_progress).map_err(thrown)?;
         let pruned = job::prune(&device, &run, &folder, &recipe, &inputs, Storage::in_browser(&device).await).await;
         self.device.set(Some(device));
-        let pruned = pruned.map_err(thrown)?;
-        let written = Array::new();
-        for file in &pruned.files {
-            written.push(&output(file).await?);
-        }
-        object(&[("report", plain(&pruned.report)?), ("plan", plain(&pruned.plan)?), ("files", written.into())])
+        result(&pruned.map_err(thrown)?, &[]).await
     }
 
-    /// What [`Engine::prune`] would need.
+    /// What [`Engine::prune`] would need, once what is kept of other recipes is given up.
     pub async fn estimate(&self, files: Vec<NamedBlob>, recipe: JsValue, texts: Texts) -> Result<JsValue, JsValue> {
         let (folder, recipe, inputs) = order(&files, &recipe, &texts)?;
         // An empty `Function` for the progress would be made by evaluating text, which the page's policy forbids.
         let (device, _) = self.take().map_err(thrown)?;
-        let found = job::estimate(&device, &folder, &recipe, &inputs, &Storage::in_browser(&device).await.shelves).await;
+        let found = job::estimate(&device, &folder, &recipe, &inputs, &Storage::in_browser(&device).await.shelves, self.held()).await;
         self.device.set(Some(device));
         plain(&found.map_err(thrown)?)
     }
@@ -301,6 +306,16 @@ struct Catalog {
     factorisations: Vec<Choice>,
     rank_allocations: Vec<Choice>,
     outputs: Vec<Choice>,
+}
+
+/// What came of a recipe, `{report, plan, files: [{name, parts}]}`, with further fields.
+async fn result(pruned: &Pruned, more: &[(&str, JsValue)]) -> Result<JsValue, JsValue> {
+    let files = Array::new();
+    for file in &pruned.files {
+        files.push(&output(file).await?);
+    }
+    let fields = [("report", plain(&pruned.report)?), ("plan", plain(&pruned.plan)?), ("files", files.into())];
+    object(&[&fields[..], more].concat())
 }
 
 /// What a run is asked to do.

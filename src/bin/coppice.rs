@@ -218,7 +218,7 @@ async fn estimate_folder(dir: &Path, recipe: &Path, json: bool, device: DeviceAr
     let folder = Folder::open(dir)?;
     let (recipe, inputs, _) = read_recipe(recipe)?;
     let device = open_device(device, CancelToken::default()).await?;
-    let found = estimate(&device, &folder, &recipe, &inputs, &Storage::limits(&device)).await?;
+    let found = estimate(&device, &folder, &recipe, &inputs, &Storage::limits(&device), 0).await?;
     print(&if json { to_json(&found)? } else { found.to_string() })
 }
 

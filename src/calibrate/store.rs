@@ -111,7 +111,28 @@ impl Store {
         Self { device, shelves, counts: Rc::default() }
     }
 
-    /// Most bytes that each tier held at any one time.
+    /// Leaves at most so many bytes on the device from now on, if that is less than before.
+    pub fn limit(&mut self, device: u64) {
+        self.device = self.device.min(device);
+    }
+
+    /// What there is beside the device.
+    pub fn shelves(&self) -> &Shelves {
+        &self.shelves
+    }
+
+    /// Bytes that each tier holds now.
+    pub fn live(&self) -> Tiers {
+        let live = |tier: Tier| self.counts[tier as usize].live.get();
+        Tiers { device: live(Tier::Device), memory: live(Tier::Memory), disk: live(Tier::Disk) }
+    }
+
+    /// Forgets the peaks, for a new run.
+    pub fn restart(&self) {
+        self.counts.iter().for_each(|count| count.peak.set(count.live.get()));
+    }
+
+    /// Most bytes that each tier held at any one time since the last [`Store::restart`].
     pub fn peaks(&self) -> Tiers {
         let peak = |tier: Tier| self.counts[tier as usize].peak.get();
         Tiers { device: peak(Tier::Device), memory: peak(Tier::Memory), disk: peak(Tier::Disk) }
@@ -141,6 +162,14 @@ impl Store {
         }
         let place = if symmetric { Place::Triangle(pieces) } else { Place::Rows(pieces) };
         Ok(self.kept(rows, cols, place, tier, bytes))
+    }
+
+    /// Keeps a tensor where it is, if there is room: for what can be computed again sooner than it is fetched from elsewhere.
+    pub fn keep_here(&self, tensor: &Tensor) -> Option<Kept> {
+        let (rows, cols) = (tensor.rows(), tensor.cols());
+        let bytes = rows as u64 * cols as u64 * 4;
+        let fits = self.counts[Tier::Device as usize].live.get() + bytes <= self.device;
+        fits.then(|| self.kept(rows, cols, Place::Device(tensor.clone()), Tier::Device, bytes))
     }
 
     /// The tensor on the device: itself where it stayed there, otherwise a copy.

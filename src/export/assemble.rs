@@ -18,6 +18,8 @@ use std::collections::{BTreeMap, HashMap};
 
 /// The reader that comes along with a packed output.
 pub(super) const READER: &str = "coppice_packed.py";
+const REPORT: &str = "report.json";
+const CARD: &str = "README.md";
 const READER_SOURCE: &str = include_str!("loaders/coppice_packed.py");
 
 /// What an output is made of.
@@ -52,12 +54,12 @@ pub struct Artifacts<'a> {
 ///
 /// # Errors
 /// The output kind cannot express the plan, a value does not fit the output dtype, or reading or scratch fails.
-pub async fn assemble(artifacts: Artifacts<'_>, scratch: &dyn Scratch) -> Result<Vec<OutputFile>> {
+pub async fn assemble(mut artifacts: Artifacts<'_>, scratch: &dyn Scratch) -> Result<Vec<OutputFile>> {
     let Artifacts { folder, checkpoint, architecture, config, plan, options, .. } = artifacts;
     check_plan(architecture, plan, options)?;
     let written = written(architecture, plan, options);
     let mut adapted = config::adapt(architecture, config, &written, options)?;
-    let mut changed = artifacts.changed;
+    let mut changed = std::mem::take(&mut artifacts.changed);
     biases::complete(architecture, checkpoint, &mut adapted, &written, options, &mut changed, scratch).await?;
     let factors = Factors::among(architecture, checkpoint, &changed);
     if options.kind == OutputKind::Factored {
@@ -93,23 +95,43 @@ pub async fn assemble(artifacts: Artifacts<'_>, scratch: &dyn Scratch) -> Result
         _ if adapted.get(LAYERS_FIELD).is_some() => files.push(loader::find(architecture.family)?.file()),
         _ => {}
     }
+    let readme = readme(&artifacts, &factors);
+    files.push(OutputFile::text("recipe.json", artifacts.recipe));
+    files.push(OutputFile::text("plan.json", artifacts.plan_json));
+    files.push(OutputFile::text(REPORT, artifacts.report));
+    files.push(OutputFile::text(CARD, readme));
+    Ok(files)
+}
+
+/// The files of an output that [`assemble`] made of the same artifacts, with the report and the card that they have now: neither
+/// says anything among the tensors.
+pub fn with_report(mut files: Vec<OutputFile>, artifacts: &Artifacts<'_>) -> Vec<OutputFile> {
+    let factors = Factors::among(artifacts.architecture, artifacts.checkpoint, &artifacts.changed);
+    for file in &mut files {
+        match file.name.as_str() {
+            REPORT => *file = OutputFile::text(REPORT, artifacts.report.clone()),
+            CARD => *file = OutputFile::text(CARD, readme(artifacts, &factors)),
+            _ => {}
+        }
+    }
+    files
+}
+
+/// The text of the model card.
+fn readme(artifacts: &Artifacts<'_>, factors: &Factors) -> String {
+    let Artifacts { folder, checkpoint, architecture, plan, options, .. } = artifacts;
     let facts = Facts {
         architecture,
         options,
         plan,
-        written: &written,
+        written: &written(architecture, plan, options),
         recipe: &artifacts.recipe,
         before: OutputSize { parameters: checkpoint.parameters(), bytes: checkpoint.total_bytes() },
         after: output_size(architecture, checkpoint, plan, options),
         modules: copied::has_modules(folder),
         singles: factors.packed().is_some(),
     };
-    let readme = card::text(&artifacts.card, &facts);
-    files.push(OutputFile::text("recipe.json", artifacts.recipe));
-    files.push(OutputFile::text("plan.json", artifacts.plan_json));
-    files.push(OutputFile::text("report.json", artifacts.report));
-    files.push(OutputFile::text("README.md", readme));
-    Ok(files)
+    card::text(&artifacts.card, &facts)
 }
 
 /// The output's tensors in the order of the input, new ones last, under their new names.

@@ -20,7 +20,7 @@ mod pad;
 mod weights;
 mod widths;
 
-pub use assemble::{Artifacts, assemble};
+pub use assemble::{Artifacts, assemble, with_report};
 pub use card::Card;
 pub use check::{check_plan, check_ranks, check_request, check_tensors, check_widths, check_zeros};
 pub use convert::joined;

@@ -28,7 +28,8 @@ pub async fn each_layer_down(
     in_order(checkpoint, architecture, &order, work).await
 }
 
-async fn in_order(
+/// As [`each_layer`], for some layers in this order; no other is read.
+pub async fn in_order(
     checkpoint: &Checkpoint,
     architecture: &Architecture,
     order: &[usize],

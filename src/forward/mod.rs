@@ -14,7 +14,7 @@ mod norm;
 mod resident;
 mod vocabulary;
 
-pub use ahead::{each_layer, each_layer_down};
+pub use ahead::{each_layer, each_layer_down, in_order};
 pub use answers::{Answers, cosine, divergence};
 pub use batch::{Batch, batches};
 pub use block::{Block, BlockGradient, DeviceNorm, SublayerGradient};

@@ -362,10 +362,10 @@ impl Work {
 }
 
 impl Estimate {
-    /// Puts the parts together.
-    pub(super) async fn new(task: &Task<'_>, inputs: &Inputs, shelves: &Shelves) -> Result<Self> {
+    /// Puts the parts together, for a run that may use `budget` bytes of the device.
+    pub(super) async fn new(task: &Task<'_>, inputs: &Inputs, shelves: &Shelves, budget: u64) -> Result<Self> {
         let (memory, work, device) = (task.memory(), task.work(), task.device);
-        let (_, kept) = memory.place(super::free_budget(device), shelves)?;
+        let (_, kept) = memory.place(budget, shelves)?;
         let speed = device.quick_gflops().await? * 1e9;
         // In f64 a solve runs at half the speed of f32 products, and its small blocks at half of that.
         let slow = if matches!(device, Device::Cpu(_)) { 4.0 } else { 1.0 };

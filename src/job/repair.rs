@@ -2,16 +2,17 @@
 
 use super::Model;
 use super::report::LayerOutcome;
+use super::targets::Targets;
 use crate::allocate::{LayerPlan, Plan, channels};
 use crate::base::{Error, Phase, Result, Run};
 use crate::calibrate::{Calibration, KeptMoments, Moments, SiteMoments, Statistics, Store, Stream};
 use crate::checkpoint::{Layout, Matrix, OutputTensor, Scratch, encode};
 use crate::device::{Activation, Device, Tensor};
 use crate::export::{export_layer, output_dtype};
-use crate::forward::{Block, DeviceLinear, HostLayer, HostLinear, each_layer};
+use crate::forward::{Block, DeviceLinear, HostLayer, HostLinear, each_layer, in_order};
 use crate::model::{Layer, Linear, Unit};
 use crate::recipe::{Recipe, RepairRecipe, Target};
-use crate::reconstruct::{Fit, Outcome, Problem, Problems, SiteOptions, repair_site};
+use crate::reconstruct::{Fit, Outcome, Problem, Problems, SiteOptions, Wanted, repair_site};
 use std::cell::RefCell;
 
 /// Everything that pass 2 works from.
@@ -25,6 +26,8 @@ pub(super) struct SecondPass<'a> {
     pub(super) calibration: &'a Calibration,
     pub(super) statistics: &'a Statistics,
     pub(super) store: &'a Store,
+    /// What plain repairs aim at, where that is kept for other recipes.
+    pub(super) targets: Option<&'a Targets>,
 }
 
 /// Changed tensors of the output, and what was done to each layer.
@@ -41,27 +44,29 @@ pub(super) struct AwareSums {
 impl SecondPass<'_> {
     /// Repairs from the statistics of the dense model; no forward pass.
     pub(super) async fn plain(&self, scratch: &dyn Scratch) -> Result<Repaired> {
-        let (mut changed, mut outcomes) = (Vec::new(), Vec::new());
-        for (index, layer) in self.model.architecture.layers.iter().enumerate() {
+        let architecture = &self.model.architecture;
+        let mut changed = Vec::new();
+        let mut outcomes: Vec<_> =
+            architecture.layers.iter().zip(&self.plan.layers).map(|(layer, kept)| LayerOutcome::new(layer, kept)).collect();
+        let cut = |&index: &usize| !self.plan.layers[index].is_removed() && outcomes[index].removes();
+        let order: Vec<usize> = (0..outcomes.len()).filter(cut).collect();
+        in_order(&self.model.checkpoint, architecture, &order, async |index, layer, dense| {
             self.report(index, 0, 1);
             let kept = &self.plan.layers[index];
-            let mut outcome = LayerOutcome::new(layer, kept);
-            if !kept.is_removed() && outcome.removes() {
-                let dense = HostLayer::read(&self.model.checkpoint, layer).await?;
-                let mut pruned = self.pruned(layer, kept, &dense)?;
-                for unit in Unit::ALL {
-                    if kept.kept(unit).len() < layer.units(unit) {
-                        let problems = self.plain_problems(index, layer, unit, &dense, kept).await?;
-                        let (linear, done) =
-                            self.repair(layer.unit_size(unit), consumer(&dense, unit), consumer(&pruned, unit), problems.as_ref()).await?;
-                        *consumer_mut(&mut pruned, unit) = linear;
-                        outcome.set(unit, done);
-                    }
+            let mut pruned = self.pruned(layer, kept, &dense)?;
+            for unit in Unit::ALL {
+                if kept.kept(unit).len() < layer.units(unit) {
+                    let problems = self.plain_problems(index, layer, unit, &dense, kept).await?;
+                    let (linear, done) =
+                        self.repair(layer.unit_size(unit), consumer(&dense, unit), consumer(&pruned, unit), problems.as_ref()).await?;
+                    *consumer_mut(&mut pruned, unit) = linear;
+                    outcomes[index].set(unit, done);
                 }
-                changed.extend(self.export(index, pruned, scratch).await?);
             }
-            outcomes.push(outcome);
-        }
+            changed.extend(self.export(index, pruned, scratch).await?);
+            Ok(())
+        })
+        .await?;
         Ok((changed, outcomes))
     }
 
@@ -181,18 +186,25 @@ impl SecondPass<'_> {
     async fn plain_problems(&self, index: usize, layer: &Layer, unit: Unit, dense: &HostLayer, kept: &LayerPlan) -> Result<Option<Two>> {
         let (device, store, needs) = (self.device, self.store, self.repair.repair()?.needs());
         let Some(site) = self.statistics.site(index, unit).filter(|_| needs.any()) else { return Ok(None) };
-        let matrix = &consumer(dense, unit).weight;
-        let weight = device.upload(matrix.inputs(), matrix.outputs(), &matrix.to_f32_inputs_major()?).await?;
         let kept = channels(kept.kept(unit), layer.unit_size(unit));
         let affine = self.affine(index, unit);
         // One Gram matrix at a time: they are the largest things that there are.
-        let problem = async |moments: &KeptMoments| {
+        let problem = async |moments: &KeptMoments, held_out: bool| {
             // It may be there for the criterion alone.
             let gram = if needs.gram { moments.gram(device, store).await? } else { None };
-            Problem::plain(device, &moments.sums, gram.as_ref(), &weight, &kept, affine).await
+            let wanted = || async {
+                let matrix = &consumer(dense, unit).weight;
+                let weight = device.upload(matrix.inputs(), matrix.outputs(), &matrix.to_f32_inputs_major()?).await?;
+                Wanted::new(device, &moments.sums, gram.as_ref(), &weight).await
+            };
+            let wanted = match self.targets {
+                Some(targets) => targets.get(store, (index, unit, held_out, needs.gram), wanted).await?,
+                None => wanted().await?,
+            };
+            Problem::plain(device, &moments.sums, gram.as_ref(), &wanted, &kept, affine).await
         };
-        let fit = problem(&site.fit).await?;
-        let held_out = if site.held_out.sums.count > 0.0 { Some(problem(&site.held_out).await?) } else { None };
+        let fit = problem(&site.fit, false).await?;
+        let held_out = if site.held_out.sums.count > 0.0 { Some(problem(&site.held_out, true).await?) } else { None };
         Ok(Some(Two { fit, held_out }))
     }
 

@@ -167,8 +167,10 @@ pub struct Seconds {
     pub export: f64,
     /// The pruned model on the evaluation data.
     pub evaluate_pruned: f64,
-    /// All of it.
+    /// All of it, as if this recipe were the first.
     pub total: f64,
+    /// What this recipe took itself: without what one before it on the same session had collected, scored or measured already.
+    pub own: f64,
 }
 
 /// What was done to one layer.

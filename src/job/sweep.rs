@@ -203,7 +203,9 @@ impl Sweep<'_> {
         let recipes: Vec<Recipe> = possible.map(|todo| todo.named.recipe.clone()).collect();
         let Some(first) = recipes.first() else { return Ok(None) };
         let inputs = (self.inputs)(first)?;
-        Ok(Some(Session::open(device, folder, &recipes, &inputs, (self.storage)()?).await?))
+        let mut session = Session::open(device, folder, &recipes, &inputs, (self.storage)()?).await?;
+        session.share();
+        Ok(Some(session))
     }
 }
 

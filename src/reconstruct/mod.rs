@@ -16,7 +16,7 @@ mod tests;
 pub mod weights;
 
 pub use choose::{Outcome, Problems, SiteOptions, repair_site};
-pub use problem::{Fit, Problem};
+pub use problem::{Fit, Problem, Wanted};
 pub use ridge::Ridge;
 
 use crate::base::{Error, LocalFuture, Result};

@@ -21,6 +21,37 @@ pub struct Problem {
     y_square: Option<f64>,
 }
 
+/// What a dense consumer gives on all of its inputs, as sums over tokens: the same, whatever is kept of them.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// Sum of y, [d].
+    sums: Vec<f64>,
+    /// Sum of x y^T over all n inputs x, [n, d], and of |y|^2; absent where only means are needed.
+    cross: Option<(Tensor, f64)>,
+}
+
+impl Wanted {
+    /// From the sums of the inputs, `all` and `gram`, [n, n], and the consumer's weight, [n, d].
+    pub async fn new(device: &Device, all: &HostSums, gram: Option<&Tensor>, weight: &Tensor) -> Result<Self> {
+        let sums = device.upload(1, all.sums.len(), &narrow(&all.sums)).await?;
+        let sums = wide(&device.read(&device.matmul(&sums, Op::N, weight, Op::N).await?).await?);
+        let cross = match gram {
+            Some(gram) => {
+                let cross = device.matmul(gram, Op::N, weight, Op::N).await?;
+                let square = device.dot(&cross, weight).await?;
+                Some((cross, square))
+            }
+            None => None,
+        };
+        Ok(Self { sums, cross })
+    }
+
+    /// Sum of x y^T, where there is a Gram matrix.
+    pub fn cross(&self) -> Option<&Tensor> {
+        self.cross.as_ref().map(|(cross, _)| cross)
+    }
+}
+
 /// New weights of a consumer.
 #[derive(Debug, Clone)]
 pub struct Fit {
@@ -35,29 +66,26 @@ pub struct Fit {
 }
 
 impl Problem {
-    /// Plain: the consumer should give on the kept inputs what the dense consumer `weight`, [n, d], gives on all n inputs,
-    /// of which `all` and `gram`, [n, n], are the sums.
+    /// Plain: the consumer should give on the kept inputs what the dense consumer gives on all n inputs, which is `wanted`; `all` and
+    /// `gram`, [n, n], are the inputs' sums.
     pub async fn plain(
         device: &Device,
         all: &HostSums,
         gram: Option<&Tensor>,
-        weight: &Tensor,
+        wanted: &Wanted,
         kept: &[u32],
         affine: bool,
     ) -> Result<Self> {
         let pick = |values: &[f64]| kept.iter().map(|&i| values[i as usize]).collect();
         let x = HostSums { count: all.count, sums: pick(&all.sums), squares: pick(&all.squares) };
-        let sums = device.upload(1, all.sums.len(), &narrow(&all.sums)).await?;
-        let y_sums = wide(&device.read(&device.matmul(&sums, Op::N, weight, Op::N).await?).await?);
-        let (gram, cross, y_square) = match gram {
-            Some(gram) => {
-                let all_cross = device.matmul(gram, Op::N, weight, Op::N).await?;
-                let y_square = device.dot(&all_cross, weight).await?;
-                let cross = device.select(&all_cross, Some(kept), None).await?;
-                (Some(device.select(gram, Some(kept), Some(kept)).await?), Some(cross), Some(y_square))
+        let (gram, cross, y_square) = match (gram, &wanted.cross) {
+            (Some(gram), Some((all_cross, square))) => {
+                let cross = device.select(all_cross, Some(kept), None).await?;
+                (Some(device.select(gram, Some(kept), Some(kept)).await?), Some(cross), Some(*square))
             }
-            None => (None, None, None),
+            _ => (None, None, None),
         };
+        let y_sums = wanted.sums.clone();
         Ok(Self { count: all.count, affine, gram, cross, x, y_sums, y_square })
     }
 

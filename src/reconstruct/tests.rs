@@ -1,6 +1,6 @@
 //! Repairs against plain f64 least squares, and the choice between them.
 
-use super::{Fit, Outcome, Problem, Problems, RepairOptions, Ridge, SiteOptions, repair, repair_site};
+use super::{Fit, Outcome, Problem, Problems, RepairOptions, Ridge, SiteOptions, Wanted, repair, repair_site};
 use crate::base::{CancelToken, Random};
 use crate::calibrate::Moments;
 use crate::device::cpu::Cpu;
@@ -47,7 +47,9 @@ impl Data {
 
     fn problem_of(&self, kept: &[u32], affine: bool) -> Problem {
         let sums = block_on(self.moments.read_sums(&self.device)).unwrap();
-        block_on(Problem::plain(&self.device, &sums, self.moments.gram.as_ref(), &self.dense, kept, affine)).unwrap()
+        let gram = self.moments.gram.as_ref();
+        let wanted = block_on(Wanted::new(&self.device, &sums, gram, &self.dense)).unwrap();
+        block_on(Problem::plain(&self.device, &sums, gram, &wanted, kept, affine)).unwrap()
     }
 
     fn truncated(&self, kept: &[u32]) -> Tensor {
