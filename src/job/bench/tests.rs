@@ -238,8 +238,10 @@ fn what_another_recipe_needs_beside_is_collected_then() {
 
 #[test]
 fn statistics_give_way_to_a_recipe_that_needs_their_room() {
-    let setting = Setting::new();
-    let half = recipe(json!({"ratio": 0.5}));
+    // Without a comparison, whose room is its own.
+    let mut setting = Setting::new();
+    setting.inputs.evaluation = None;
+    let half = Recipe { evaluation: None, ..recipe(json!({"ratio": 0.5})) };
     let needs = setting.needs(&half);
     let mut bench = setting.open(&half);
     let first = setting.attempt(&mut bench, &half, false).unwrap();

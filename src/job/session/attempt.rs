@@ -71,7 +71,7 @@ impl Session {
         seconds.export = clock.elapsed().as_secs_f64();
         let clock = Instant::now();
         let after = if evaluate { self.evaluate_pruned(device, run, &folder).await? } else { None };
-        seconds.evaluate_pruned = clock.elapsed().as_secs_f64();
+        seconds.evaluate_pruned = if evaluate { clock.elapsed().as_secs_f64() } else { 0.0 };
         // What an earlier recipe collected counts too: this one would have had to.
         seconds.own = started.elapsed().as_secs_f64();
         seconds.total = seconds.own + before_shared.evaluate_dense + before_shared.calibrate + earlier;
