@@ -25,7 +25,7 @@ after(async () => {
   await rm(root, { recursive: true });
 });
 
-const recipe = async () => JSON.parse(await page.getByTestId('recipe-json').textContent());
+const recipe = async () => JSON.parse(await page.getByTestId('recipe-json').inputValue());
 const figure = async (id) => Number(await page.getByTestId(id).textContent());
 
 test('the demo of a decoder brings its own texts and a set that suits it', async () => {

@@ -21,7 +21,7 @@ beforeEach(async () => {
 });
 
 const choose = (menu, value) => page.getByTestId(menu).selectOption(value);
-const recipe = async () => JSON.parse(await page.getByTestId('recipe-json').textContent());
+const recipe = async () => JSON.parse(await page.getByTestId('recipe-json').inputValue());
 const visible = (id) => page.getByTestId(id).isVisible();
 
 /** The engine reads the recipe to say what the run needs, and says nothing where it does not understand it. */

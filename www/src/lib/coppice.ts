@@ -8,6 +8,7 @@
  * ```
  */
 import { Connection } from './connection.ts';
+import { CoppiceError } from './errors.ts';
 import { Generation } from './generation.ts';
 import type { SentFile } from './protocol.ts';
 import type {
@@ -90,6 +91,16 @@ export class Coppice {
     const { calibration, evaluation } = options;
     const call = { method: 'estimate', files: send(files), recipe, calibration, evaluation } as const;
     return (await this.#connection.call(call, options)) as Estimate;
+  }
+
+  /** Rejects with a {@link CoppiceError} of the kind `recipe` where a recipe is wrong whatever the model; its sentence names the field. */
+  async check(recipe: unknown, options: RunOptions = {}): Promise<void> {
+    try {
+      // The core reads the recipe before it misses the model.
+      await this.estimate([], recipe as Recipe, { ...options, calibration: '' });
+    } catch (error) {
+      if (!(error instanceof CoppiceError && error.kind === 'input')) throw error;
+    }
   }
 
   /** Measures a model on labelled lines, plain lines or, for a decoder, running text. */

@@ -11,7 +11,8 @@ import { WORDS } from './map/words.ts';
 import { ModelStep } from './model.ts';
 import { NeedsLine } from './needs.ts';
 import { ProgressView } from './progress.ts';
-import { RecipeStep } from './recipe.ts';
+import { Exchange } from './recipe/exchange.ts';
+import { RecipeStep } from './recipe/step.ts';
 import { ResultStep } from './result.ts';
 import { Session } from './session.ts';
 import { TextsStep } from './texts.ts';
@@ -21,6 +22,7 @@ const session = new Session();
 const model = new ModelStep(session);
 const texts = new TextsStep();
 const recipe = new RecipeStep();
+const traffic = new Exchange(recipe);
 const needs = new NeedsLine();
 const progress = new ProgressView();
 const result = new ResultStep();
@@ -64,6 +66,12 @@ session.onStart = (coppice) => {
 };
 recipe.onChange = () => {
   needs.refresh();
+  traffic.update();
+};
+traffic.check = async (given) => (await session.engine()).check(given);
+traffic.options = () => ({ model: model.name, ...session.asked });
+session.onAsk = () => {
+  traffic.update();
 };
 needs.ask = async () => {
   if (!model.inspection) return undefined;
@@ -165,6 +173,7 @@ async function run(make: () => Recipe = () => recipe.read()): Promise<Attempt | 
   }
 }
 
+result.onRecipe = (report) => void traffic.put(report.recipe);
 result.map.onPlan = (plan, inspection) => {
   if (JSON.stringify(inspection) === JSON.stringify(model.inspection)) void run(() => recipe.read(plan));
   else showError(new Error(WORDS.otherModel));

@@ -3,11 +3,14 @@ import { showError } from './alert.ts';
 import { byId, download, h, headings } from './dom.ts';
 import { bytes, count, duration, percent } from './format.ts';
 import { ResultMap } from './map/result-map.ts';
+import { WORDS as RECIPE } from './recipe/words.ts';
 import { canPickFolder, saveAsZip, saveToFolder } from './save.ts';
 
 /** Section 5: what came of it, and the files. */
 export class ResultStep {
   readonly map = new ResultMap();
+  /** Called when a person wants the recipe of what is shown back in the form. */
+  onRecipe: (report: Report) => void = () => undefined;
   readonly #body = byId('result-body');
 
   /** Shows nothing, as before the first run. */
@@ -29,7 +32,17 @@ export class ResultStep {
       notes(report),
       this.map.show(inspection, result),
       downloads(files, name),
+      this.#further(report),
     );
+  }
+
+  /** What else can be done with a result. */
+  #further(report: Report): HTMLElement {
+    const again = h('button', { type: 'button', 'data-testid': 'result-recipe' }, RECIPE.again);
+    again.addEventListener('click', () => {
+      this.onRecipe(report);
+    });
+    return h('p', { class: 'row' }, again);
   }
 }
 

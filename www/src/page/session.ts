@@ -6,6 +6,8 @@ import { byId } from './dom.ts';
 export class Session {
   /** Called whenever an engine has started. */
   onStart: (coppice: Coppice) => void = () => undefined;
+  /** Called when another device or memory is asked for. */
+  onAsk: () => void = () => undefined;
   #current: Promise<Coppice> | undefined;
   readonly #select = byId('device') as HTMLSelectElement;
   readonly #memory = byId('memory') as HTMLSelectElement;
@@ -13,6 +15,7 @@ export class Session {
   constructor() {
     for (const select of [this.#select, this.#memory]) {
       select.addEventListener('change', () => {
+        this.onAsk();
         void this.#restart();
       });
     }
@@ -27,6 +30,11 @@ export class Session {
       if (this.#current === starting) this.#current = undefined;
       throw error;
     }
+  }
+
+  /** What is asked for: a device, and GiB of memory where that is said. */
+  get asked(): { device: string; memory: string } {
+    return { device: this.#select.value, memory: this.#memory.value };
   }
 
   /** Starts the engine now, so that the device is known before the first run. */

@@ -2,6 +2,7 @@ import type { Inspection, Recipe } from '../lib/coppice.ts';
 import { type Demo, demos } from './demos.ts';
 import { byId, inputById, radio } from './dom.ts';
 import { isDecoder, SET } from './kind.ts';
+import { WORDS as RECIPE_WORDS } from './recipe/words.ts';
 
 type Group = 'calibration' | 'evaluation';
 
@@ -86,6 +87,40 @@ export class TextsStep {
       source: this.#nameOf('evaluation'),
       ...(limit !== undefined && { limit }),
       ...(window !== undefined && { window }),
+    };
+  }
+
+  /** Takes over what a recipe says of the texts; gives back sentences on those that it names and the page does not have. */
+  take(calibration: unknown, comparison: Record<string, unknown> | undefined): string[] {
+    if (!comparison) check('evaluation', 'none');
+    else {
+      if (radio('evaluation') === 'none') check('evaluation', this.#bundled ? 'demo' : 'own');
+      inputById('evaluation-rows').value = typeof comparison.limit === 'number' ? String(comparison.limit) : '';
+      if (typeof comparison.window === 'number') inputById('evaluation-window').value = String(comparison.window);
+    }
+    const notes: string[] = [];
+    for (const [group, source] of [
+      ['calibration', calibration],
+      ['evaluation', comparison?.source],
+    ] as const) {
+      const name = typeof source === 'string' ? (source.split('/').at(-1) ?? source) : undefined;
+      if (name === undefined || name === this.#nameOf(group)) continue;
+      if (this.#bundled?.[group].path.endsWith(`/${name}`)) check(group, 'demo');
+      else if (chosen(group)?.name === name) check(group, 'own');
+      else notes.push(RECIPE_WORDS.otherText(group, name, this.#nameOf(group)));
+    }
+    this.#update();
+    return notes;
+  }
+
+  /** Keeps what is chosen; what comes back puts it there again. */
+  keep(): () => void {
+    const numbers = ['evaluation-rows', 'evaluation-window'].map((id) => [inputById(id), inputById(id).value] as const);
+    const choices = GROUPS.map((group) => [group, radio(group)] as const);
+    return () => {
+      for (const [input, value] of numbers) input.value = value;
+      for (const [group, value] of choices) check(group, value);
+      this.#update();
     };
   }
 
