@@ -5,6 +5,7 @@ import { AttemptsStep } from './attempts/step.ts';
 import { WORDS as ATTEMPTS } from './attempts/words.ts';
 import { byId, exchange } from './dom.ts';
 import { LearnDoor } from './learn/door.ts';
+import { Links } from './link/links.ts';
 import { LiveMap } from './map/live-map.ts';
 import { OpenMap } from './map/open-map.ts';
 import { WORDS } from './map/words.ts';
@@ -179,4 +180,22 @@ result.map.onPlan = (plan, inspection) => {
   else showError(new Error(WORDS.otherModel));
 };
 start.addEventListener('click', () => void run());
-void session.start();
+const links = new Links({
+  recipe: () => recipe.read(),
+  demo: () => model.demo,
+  openDemo: (demo) => model.openDemo(demo),
+  asked: () => session.asked,
+  ask: (asked) => session.ask(asked),
+  started: () => session.start(),
+  busy: () => start.disabled || Boolean(start.hidden),
+  fill: (given) => traffic.fill(given),
+  chooseText: (group, choice) => {
+    texts.choose(group, choice);
+  },
+  say: (sentence) => {
+    traffic.say(sentence);
+  },
+});
+links.mount(traffic);
+// A link may ask for a device; without one nothing is waited for.
+void links.take().finally(() => session.start());

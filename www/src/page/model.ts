@@ -11,6 +11,8 @@ export class ModelStep {
   files: NamedBlob[] = [];
   name = 'model';
   inspection: Inspection | undefined;
+  /** The demo that is open, if one is. */
+  demo: Demo | undefined;
   /** Called when another model was understood, with the demo that it is. */
   onChange: (inspection: Inspection, demo: Demo | undefined) => void = () => undefined;
   /** Called when the model is gone and another may come. */
@@ -32,6 +34,12 @@ export class ModelStep {
     byId('demos').append(...demos.map((demo) => this.#demoButton(demo)));
   }
 
+  /** Opens a demo; whether it came to be the model of the page. */
+  async openDemo(demo: Demo): Promise<boolean> {
+    await this.#take(() => fetchDemo(demo), demo);
+    return this.demo === demo && this.inspection !== undefined;
+  }
+
   #demoButton(demo: Demo): HTMLElement {
     const button = h(
       'button',
@@ -39,7 +47,7 @@ export class ModelStep {
       h('strong', {}, `Demo: ${demo.title}`),
       h('span', {}, demo.summary),
     );
-    button.addEventListener('click', () => void this.#take(() => fetchDemo(demo), demo));
+    button.addEventListener('click', () => void this.openDemo(demo));
     return button;
   }
 
@@ -68,7 +76,7 @@ export class ModelStep {
     const attempt = ++this.#attempt;
     clearError();
     this.files = [];
-    this.inspection = undefined;
+    this.inspection = this.demo = undefined;
     this.onLeave();
     this.#facts.replaceChildren(h('p', { class: 'hint' }, 'Reading the headers…'));
     try {
@@ -76,7 +84,7 @@ export class ModelStep {
       const coppice = await this.#session.engine();
       const inspection = await coppice.inspect(files);
       if (attempt !== this.#attempt) return;
-      Object.assign(this, { name, files, inspection });
+      Object.assign(this, { name, files, inspection, demo });
       this.#facts.replaceChildren(facts(name, inspection));
       this.onChange(inspection, demo);
     } catch (error) {

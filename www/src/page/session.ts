@@ -37,6 +37,20 @@ export class Session {
     return { device: this.#select.value, memory: this.#memory.value };
   }
 
+  /** Asks for a device, and starts its engine where another one runs; whether the menus offer it. */
+  ask({ device, memory }: { device: string; memory: string }): boolean {
+    const wanted = [
+      [this.#select, device],
+      [this.#memory, memory],
+    ] as const;
+    if (!wanted.every(([select, value]) => [...select.options].some((option) => option.value === value))) return false;
+    const changed = wanted.some(([select, value]) => select.value !== value);
+    for (const [select, value] of wanted) select.value = value;
+    if (changed) this.onAsk();
+    if (changed && this.#current) void this.#restart();
+    return true;
+  }
+
   /** Starts the engine now, so that the device is known before the first run. */
   async start(): Promise<void> {
     setDevice('Starting…', 'Looking for a device…');

@@ -113,6 +113,12 @@ export class TextsStep {
     return notes;
   }
 
+  /** Chooses whose text: the page's, where it has one that suits the model, the person's own, or none. */
+  choose(group: Group, choice: string): void {
+    if (choice !== 'demo' || this.#bundled) check(group, choice);
+    this.#update();
+  }
+
   /** Keeps what is chosen; what comes back puts it there again. */
   keep(): () => void {
     const numbers = ['evaluation-rows', 'evaluation-window'].map((id) => [inputById(id), inputById(id).value] as const);

@@ -16,6 +16,7 @@ export class Exchange {
   options: () => CommandOptions = () => ({ model: 'model', device: 'auto', memory: '' });
   /** Where buttons of other parts go. */
   readonly row = h('p', { class: 'row' });
+  readonly hint = h('p', { class: 'hint' }, WORDS.hint);
   readonly status = h('p', { class: 'hint', role: 'status', 'data-testid': 'recipe-status' });
   readonly #step: RecipeStep;
   readonly #json = new JsonField();
@@ -45,7 +46,7 @@ export class Exchange {
     this.row.append(h('label', { class: 'button' }, WORDS.import, file), save);
     byId('recipe-exchange').append(
       this.row,
-      h('p', { class: 'hint' }, WORDS.hint),
+      this.hint,
       this.status,
       this.#also,
       this.#json.element,
@@ -94,6 +95,15 @@ export class Exchange {
     return this.#apply(JSON.stringify(recipe, null, 2));
   }
 
+  /** Checks a recipe and puts it into the form; rejects with a sentence. */
+  async fill(recipe: Fields): Promise<string[]> {
+    checkForPage(recipe);
+    await this.check(recipe);
+    const notes = this.#step.fill(recipe);
+    this.#json.settle();
+    return notes;
+  }
+
   say(sentence: string): void {
     this.#said += 1;
     this.status.textContent = sentence;
@@ -104,12 +114,7 @@ export class Exchange {
     const said = this.#said;
     try {
       const given = objectOf(text);
-      const recipe = given.method === undefined && isPlan(given) ? this.#around(given) : given;
-      checkForPage(recipe);
-      await this.check(recipe);
-      const notes = this.#step.fill(recipe);
-      this.#json.settle();
-      this.update();
+      const notes = await this.fill(given.method === undefined && isPlan(given) ? this.#around(given) : given);
       if (said === this.#said) this.say([WORDS.applied, ...notes].join(' '));
       return true;
     } catch (error) {
