@@ -118,8 +118,9 @@ describe('by the rules of axe', () => {
     // Shown in place of the accuracy: for models without a classifier, for decoders, and where nothing was compared.
     for (const id of ['distance', 'perplexity', 'token-accuracy', 'quality'])
       for (const when of ['before', 'after']) assert.ok(listed.delete(`${id}-${when}`));
-    // Shown on demand; attempts.test.mjs, side.test.mjs and recipe-json.test.mjs do so.
-    const asked = ['attempt-show', 'attempt-speed', 'attempts-undo', 'differences', 'recipe-drop'];
+    // Shown on demand; attempts.test.mjs, side.test.mjs, recipe-json.test.mjs and report.test.mjs do so.
+    const asked = ['attempt-show', 'attempt-speed', 'attempts-undo', 'differences', 'recipe-drop', 'report'];
+    asked.push(...['print', 'close', 'caveats', 'command'].map((part) => `report-${part}`));
     for (const id of [...asked, 'classes', 'class-dense', 'class-pruned', 'changes-table'])
       assert.ok(listed.delete(id));
     const there = new Set(

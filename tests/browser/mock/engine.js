@@ -93,6 +93,8 @@ export class Engine {
   }
 
   async estimate(files, recipe) {
+    // As the core, which reads a recipe before it misses the model.
+    if (files.length === 0) throw fail('input', 'The folder has no files.');
     if (recipe.calibration.seed === 906) {
       throw fail('budget', 'This run needs about 3 GiB on the device, and 2 GiB are allowed; allow more memory.');
     }

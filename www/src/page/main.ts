@@ -174,6 +174,15 @@ async function run(make: () => Recipe = () => recipe.read()): Promise<Attempt | 
   }
 }
 
+result.onReport = () => {
+  const { shown } = attempts;
+  if (!shown) return;
+  Promise.all([import('./report/report.ts'), session.engine()])
+    .then(([{ openReport }, { catalog }]) => {
+      openReport(shown, catalog);
+    })
+    .catch(showError);
+};
 result.onRecipe = (report) => void traffic.put(report.recipe);
 result.map.onPlan = (plan, inspection) => {
   if (JSON.stringify(inspection) === JSON.stringify(model.inspection)) void run(() => recipe.read(plan));

@@ -35,6 +35,8 @@ export interface Attempt {
   readonly result: PruneResult;
   /** What it was compared on, to look single sentences up in. */
   readonly evaluation: Blob | undefined;
+  /** When the run ended. */
+  readonly made: Date;
   name: string;
   speed?: Speed;
 }

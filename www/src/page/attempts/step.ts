@@ -85,6 +85,7 @@ export class AttemptsStep {
       subject,
       result,
       evaluation,
+      made: new Date(),
       name: this.#free(nameOf(result.report.recipe, catalog)),
     };
     this.#attempts.push(attempt);
