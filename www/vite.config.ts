@@ -3,6 +3,7 @@ import { defineConfig } from 'vite';
 import { demoFiles } from './build/demo-files.ts';
 import { formulasModule } from './build/formulas.ts';
 import { labSheetCheck } from './build/lab-sheet.ts';
+import { paintAfterStart } from './build/first-paint.ts';
 import { methodsPage } from './build/methods.ts';
 import { workerSource } from './build/worker-source.ts';
 
@@ -22,6 +23,7 @@ export default defineConfig(({ mode }) => {
       demoFiles(here),
       formulasModule(resolve(here, 'src/page/learn/formulas.json')),
       labSheetCheck(resolve(here, '../docs/LAB.md')),
+      paintAfterStart(),
       methodsPage(resolve(here, '../docs/METHODS.md')),
     ],
     resolve: { alias: [{ find: /^core\.wasm(?=\?url$)/, replacement: wasm }] },

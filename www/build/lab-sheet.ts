@@ -1,31 +1,32 @@
 import { readFileSync } from 'node:fs';
 import type { Plugin } from 'vite';
-import { LAB, type Sheet } from '../src/page/learn/lab/words.ts';
+import { type ExerciseName, LAB, type Sheet } from '../src/page/learn/lab/words/en.ts';
+import { PAPER, RULES } from '../src/page/learn/lab/words/paper.ts';
 
 /** docs/LAB.md: the lab sheet of the page, to print or to read without it. */
 export function labSheet(): string {
-  const { sheet: words } = LAB;
   const sheets: Sheet[] = Object.values(LAB.exercises);
   const exercises = sheets.map(({ title, aim, steps, questions }, place) => {
     const asked = Object.values(questions).map(({ ask, unit, options }, at) => {
       const answers = (options ?? []).map((option) => `   - [ ] ${option}`);
-      return [`${at + 1}. ${ask}${unit === undefined ? '' : ` ${words.answerIn(unit)}`}`, ...answers].join('\n');
+      return [`${at + 1}. ${ask}${unit === undefined ? '' : ` ${PAPER.answerIn(unit)}`}`, ...answers].join('\n');
     });
     const todo = steps.map((step, at) => `${at + 1}. ${step}`);
     return [
       `## ${place + 1}. ${title}`,
       aim,
-      `### ${words.steps}`,
+      `### ${PAPER.steps}`,
       todo.join('\n'),
-      `### ${words.questions}`,
+      `### ${PAPER.questions}`,
       ...asked,
     ];
   });
-  const rules = sheets.map(({ title, questions }, place) =>
-    [`${place + 1}. ${title}`, ...Object.values(questions).map(({ rule }, at) => `   ${at + 1}. ${rule}`)].join('\n'),
-  );
-  const blocks = [`# ${LAB.title}`, LAB.intro, LAB.sets, words.note, ...exercises.flat()];
-  return `${[...blocks, `## ${words.rules}`, words.rulesIntro, rules.join('\n')].join('\n\n')}\n`;
+  const rules = (Object.keys(RULES) as ExerciseName[]).map((name, place) => {
+    const listed = Object.values(RULES[name]).map((rule, at) => `   ${at + 1}. ${rule}`);
+    return [`${place + 1}. ${LAB.exercises[name].title}`, ...listed].join('\n');
+  });
+  const blocks = [`# ${LAB.title}`, LAB.intro, LAB.sets, PAPER.note, ...exercises.flat()];
+  return `${[...blocks, `## ${PAPER.rules}`, PAPER.rulesIntro, rules.join('\n')].join('\n\n')}\n`;
 }
 
 /** Fails the build where docs/LAB.md is not the sheet that the page shows. */

@@ -1,4 +1,5 @@
 import type { NamedBlob } from '../lib/types.ts';
+import { WORDS } from './words.ts';
 
 /** A file and where it lay in what the person gave. */
 interface Found {
@@ -49,8 +50,7 @@ async function walk(entry: FileSystemEntry): Promise<Found[]> {
 
 /** The shallowest folder that looks like a model, so that `onnx/config.json` below it does not stand in its way. */
 function choose(found: Found[]): ModelFiles {
-  if (found.length === 0)
-    throw new Error('What you gave holds no files; choose the folder with config.json and the weights.');
+  if (found.length === 0) throw new Error(WORDS.model.noFiles);
   const folderOf = (path: string) => path.slice(0, path.lastIndexOf('/') + 1);
   const depth = (path: string) => path.split('/').length;
   const marks = found.filter(({ path }) => path.endsWith('.safetensors') || /(^|\/)config\.json$/.test(path));

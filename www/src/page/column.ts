@@ -1,6 +1,6 @@
 import type { Ending, Token } from '../lib/coppice.ts';
 import { byId, h } from './dom.ts';
-import { count } from './format.ts';
+import { count, fixed } from './format.ts';
 import type { Stretch } from './side/diff.ts';
 import { WORDS } from './side/words.ts';
 
@@ -77,6 +77,6 @@ export class Column {
 
   #figures(): void {
     this.#tokens.textContent = count(this.#count);
-    this.#rate.textContent = this.rate?.toFixed(1) ?? '–';
+    this.#rate.textContent = this.rate === undefined ? WORDS.none : fixed(this.rate, 1);
   }
 }

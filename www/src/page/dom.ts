@@ -32,6 +32,14 @@ export function h<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
+/** A sentence of a catalogue as nodes: what stands in `…` is code, and in **…** strong. */
+export function rich(sentence: string): (Node | string)[] {
+  return sentence.split(/(`[^`]+`|\*\*[^*]+\*\*)/).map((part) => {
+    if (part.startsWith('`')) return h('code', {}, part.slice(1, -1));
+    return part.startsWith('**') ? h('strong', {}, part.slice(2, -2)) : part;
+  });
+}
+
 /** Makes an SVG element. */
 export function svg(tag: string, attributes: Record<string, string | number> = {}, ...children: Child[]): SVGElement {
   const element = document.createElementNS('http://www.w3.org/2000/svg', tag);

@@ -4,11 +4,13 @@ import { type Attempt, type Subject, subjectOf } from './attempts/attempt.ts';
 import { AttemptsStep } from './attempts/step.ts';
 import { WORDS as ATTEMPTS } from './attempts/words.ts';
 import { byId, exchange } from './dom.ts';
+import { LanguageSwitch } from './language-switch.ts';
 import { LearnDoor } from './learn/door.ts';
 import { Links } from './link/links.ts';
 import { LiveMap } from './map/live-map.ts';
 import { OpenMap } from './map/open-map.ts';
 import { WORDS } from './map/words.ts';
+import { inLanguage } from './menus/menus.ts';
 import { ModelStep } from './model.ts';
 import { NeedsLine } from './needs.ts';
 import { ProgressView } from './progress.ts';
@@ -18,6 +20,7 @@ import { ResultStep } from './result.ts';
 import { Session } from './session.ts';
 import { TextsStep } from './texts.ts';
 import { TryStep } from './try.ts';
+import { WORDS as STEPS } from './words.ts';
 
 const session = new Session();
 const model = new ModelStep(session);
@@ -63,7 +66,7 @@ model.onChange = (inspection, demo) => {
   learn.refresh();
 };
 session.onStart = (coppice) => {
-  recipe.offer(coppice.catalog);
+  recipe.offer(inLanguage(coppice.catalog));
 };
 recipe.onChange = () => {
   needs.refresh();
@@ -128,12 +131,12 @@ async function run(make: () => Recipe = () => recipe.read()): Promise<Attempt | 
   clearError();
   const abort = new AbortController();
   cancel.onclick = () => {
-    say('Cancelling…');
+    say(STEPS.cancelling);
     abort.abort();
   };
   try {
     const on = subject;
-    if (!model.inspection || !on) throw new Error('There is no model yet; choose one in step 1.');
+    if (!model.inspection || !on) throw new Error(STEPS.noModel);
     const chosen = make();
     needs.hold();
     setBusy(true);
@@ -157,11 +160,11 @@ async function run(make: () => Recipe = () => recipe.read()): Promise<Attempt | 
     });
     const attempt = await attempts.add(on, pruned, evaluation);
     attempts.open(attempt);
-    say('Done.');
+    say(STEPS.done);
     return attempt;
   } catch (error) {
     if (error instanceof DOMException && error.name === 'AbortError') {
-      say(error.message);
+      say(STEPS.cancelled);
     } else {
       say('');
       showError(error);
@@ -179,7 +182,7 @@ result.onReport = () => {
   if (!shown) return;
   Promise.all([import('./report/report.ts'), session.engine()])
     .then(([{ openReport }, { catalog }]) => {
-      openReport(shown, catalog);
+      openReport(shown, inLanguage(catalog));
     })
     .catch(showError);
 };
@@ -188,6 +191,7 @@ result.map.onPlan = (plan, inspection) => {
   if (JSON.stringify(inspection) === JSON.stringify(model.inspection)) void run(() => recipe.read(plan));
   else showError(new Error(WORDS.otherModel));
 };
+new LanguageSwitch(() => ({ model: model.inspection !== undefined, attempts: attempts.size }));
 start.addEventListener('click', () => void run());
 const links = new Links({
   recipe: () => recipe.read(),

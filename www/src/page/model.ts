@@ -3,8 +3,12 @@ import { clearError, showError } from './alert.ts';
 import { fromDrop, fromInput, type ModelFiles } from './collect.ts';
 import { type Demo, demos } from './demos.ts';
 import { byId, h } from './dom.ts';
-import { bytes, count, headsName, short, spread } from './format.ts';
+import { count, spread } from './format.ts';
+import { sharesKeys } from './kind.ts';
 import type { Session } from './session.ts';
+import { WORDS as ALL } from './words.ts';
+
+const { model: WORDS } = ALL;
 
 /** Section 1: where the model comes from, and what it is. */
 export class ModelStep {
@@ -44,8 +48,8 @@ export class ModelStep {
     const button = h(
       'button',
       { type: 'button', class: 'demo', 'data-testid': `demo-${demo.id}` },
-      h('strong', {}, `Demo: ${demo.title}`),
-      h('span', {}, demo.summary),
+      h('strong', {}, WORDS.demo(WORDS.demos[demo.id])),
+      h('span', {}, WORDS.summary(demo.layers, demo.parameters, demo.bytes)),
     );
     button.addEventListener('click', () => void this.openDemo(demo));
     return button;
@@ -78,7 +82,7 @@ export class ModelStep {
     this.files = [];
     this.inspection = this.demo = undefined;
     this.onLeave();
-    this.#facts.replaceChildren(h('p', { class: 'hint' }, 'Reading the headers…'));
+    this.#facts.replaceChildren(h('p', { class: 'hint' }, WORDS.reading));
     try {
       const { name, files } = await collect();
       const coppice = await this.#session.engine();
@@ -98,33 +102,30 @@ export class ModelStep {
 async function fetchDemo(demo: Demo): Promise<ModelFiles> {
   const files = demo.files.map(async (name) => {
     const response = await fetch(`${demo.folder}/${name}`);
-    if (!response.ok)
-      throw new Error(`The demo file ${name} could not be fetched (status ${response.status}); reload the page.`);
+    if (!response.ok) throw new Error(WORDS.notFetched(name, response.status));
     return new File([await response.blob()], name);
   });
   return { name: demo.id, files: await Promise.all(files) };
 }
 
-const HEADS: Record<string, string> = {
-  classifier: 'sequence classification',
-  masked_lm: 'masked language model',
-  causal_lm: 'causal language model',
-  none: 'no head (sentence embeddings)',
-};
-
 function facts(name: string, model: Inspection): HTMLElement {
+  const { facts: terms } = WORDS;
   const labels = model.labels.length > 0 ? `: ${model.labels.join(', ')}` : '';
+  const tasks: Record<string, string> = WORDS.tasks;
   const rows: [string, string][] = [
-    ['Architecture', `${model.class} (${model.family})`],
-    ['Task', (HEADS[model.head] ?? model.head) + labels],
-    ['Layers', count(model.layers.length)],
-    [`${headsName(model)} a layer`, `${spread(model.layers.map(({ heads }) => heads))}, ${count(model.head_dim)} wide`],
-    ['Neurons a layer', spread(model.layers.map(({ neurons }) => neurons))],
-    ['Hidden size', count(model.hidden)],
-    ['Parameters', `${short(model.parameters)}, of which ${short(model.linear_parameters)} in the layers`],
-    ['Weights', `${bytes(model.bytes)}, ${Object.keys(model.dtypes).join(' and ')}`],
-    ['Tokenizer', model.tokenizer ? 'found' : 'missing: texts cannot be read'],
-    ['Stock config can hold', stock(model)],
+    [terms.architecture, `${model.class} (${model.family})`],
+    [terms.task, (tasks[model.head] ?? model.head) + labels],
+    [terms.layers, count(model.layers.length)],
+    [
+      sharesKeys(model) ? terms.groups : terms.heads,
+      WORDS.wide(spread(model.layers.map(({ heads }) => heads)), model.head_dim),
+    ],
+    [terms.neurons, spread(model.layers.map(({ neurons }) => neurons))],
+    [terms.hidden, count(model.hidden)],
+    [terms.parameters, WORDS.inLayers(model.parameters, model.linear_parameters)],
+    [terms.weights, WORDS.weights(model.bytes, Object.keys(model.dtypes))],
+    [terms.tokenizer, model.tokenizer ? WORDS.found : WORDS.missing],
+    [terms.stock, stock(model)],
   ];
   return h(
     'div',
@@ -135,6 +136,6 @@ function facts(name: string, model: Inspection): HTMLElement {
 }
 
 function stock({ stock_units: units }: Inspection): string {
-  if (units.length === 0) return 'these widths only';
-  return `fewer ${units.join(' and ')}, the same number in every layer`;
+  const names: Record<string, string> = WORDS.units;
+  return units.length === 0 ? WORDS.theseWidths : WORDS.fewer(units.map((unit) => names[unit] ?? unit));
 }

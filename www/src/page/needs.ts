@@ -1,6 +1,6 @@
 import { CoppiceError, type Estimate } from '../lib/coppice.ts';
 import { byId } from './dom.ts';
-import { bytes, duration } from './format.ts';
+import { WORDS } from './words.ts';
 
 /** How long the form must rest before the run is estimated. */
 const REST_MS = 600;
@@ -34,7 +34,7 @@ export class NeedsLine {
     let found: Estimate | undefined;
     try {
       found = await this.ask();
-      if (found) sentence = describe(found);
+      if (found) sentence = WORDS.needs(found);
     } catch (error) {
       // Anything else is said when the run is started; this is what a person can change beforehand.
       if (error instanceof CoppiceError && error.kind === 'budget') sentence = error.message;
@@ -44,10 +44,4 @@ export class NeedsLine {
     this.last = found;
     this.#line.textContent = sentence;
   }
-}
-
-function describe({ device_bytes, budget_bytes, host_bytes, kept, seconds }: Estimate): string {
-  const disk = kept.disk > 0 ? ` and ${bytes(kept.disk)} of scratch on disk until it ends` : '';
-  const beside = `, ${bytes(host_bytes + kept.memory)} in memory${disk}`;
-  return `Will need about ${bytes(device_bytes)} of the ${bytes(budget_bytes)} allowed on the device${beside}; very roughly ${duration(seconds)}.`;
 }

@@ -1,12 +1,15 @@
 import type { Inspection, PruneResult, Report } from '../lib/coppice.ts';
 import { showError } from './alert.ts';
 import { byId, download, h } from './dom.ts';
-import { bytes, count } from './format.ts';
+import { bytes } from './format.ts';
 import { ResultMap } from './map/result-map.ts';
 import { WORDS as RECIPE } from './recipe/words.ts';
 import { FIRST_WORDS as REPORT } from './report/first-words.ts';
 import { comparisonOf, notesOf, summaryOf } from './result-parts.ts';
 import { canPickFolder, saveAsZip, saveToFolder } from './save.ts';
+import { WORDS as ALL } from './words.ts';
+
+const { result: WORDS } = ALL;
 
 /** Section 5: what came of it, and the files. */
 export class ResultStep {
@@ -61,7 +64,7 @@ function downloads(files: readonly File[], name: string): HTMLElement {
     const element = h('button', { type: 'button', 'data-testid': id }, title);
     element.addEventListener('click', () => {
       element.disabled = true;
-      said.textContent = 'Writing…';
+      said.textContent = WORDS.writing;
       save()
         .then((sentence) => (said.textContent = sentence))
         .catch((error: unknown) => {
@@ -72,20 +75,20 @@ function downloads(files: readonly File[], name: string): HTMLElement {
     });
     return element;
   };
-  const zip = button('Download as a zip', 'save-zip', async () => {
+  const zip = button(WORDS.zip, 'save-zip', async () => {
     await saveAsZip(files, name);
-    return `${name}.zip is in your downloads.`;
+    return WORDS.zipSaved(name);
   });
-  const folder = button('Save to a folder', 'save-folder', async () => {
+  const folder = button(WORDS.folder, 'save-folder', async () => {
     const saved = await saveToFolder(files, name);
-    return saved === undefined ? '' : `Saved as the folder ${saved}.`;
+    return saved === undefined ? '' : WORDS.folderSaved(saved);
   });
   (canPickFolder ? folder : zip).className = 'main';
   const size = files.reduce((sum, file) => sum + file.size, 0);
   return h(
     'div',
     { class: 'downloads' },
-    h('h3', {}, `The pruned model: ${count(files.length)} files, ${bytes(size)}`),
+    h('h3', {}, WORDS.files(files.length, size)),
     h(
       'ul',
       { class: 'files', 'data-testid': 'output-files' },

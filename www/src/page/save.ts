@@ -1,5 +1,8 @@
 import { downloadZip, predictLength } from 'client-zip';
 import { download } from './dom.ts';
+import { WORDS as ALL } from './words.ts';
+
+const { result: WORDS } = ALL;
 
 /** Whether the browser can write into a folder that the person picks. */
 export const canPickFolder = 'showDirectoryPicker' in window;
@@ -26,12 +29,7 @@ export async function saveToFolder(files: readonly File[], name: string): Promis
   } catch (error) {
     await parent.removeEntry(free, { recursive: true });
     const why = error instanceof Error ? error.message : String(error);
-    throw new Error(
-      `The folder could not be written (${why}), so it was removed again; check the free space or take the zip.`,
-      {
-        cause: error,
-      },
-    );
+    throw new Error(WORDS.folderFailed(why), { cause: error });
   }
   return free;
 }
@@ -50,7 +48,6 @@ export async function saveAsZip(files: readonly File[], name: string): Promise<v
   const entries = files.map((file) => ({ name: `${name}/${file.name}`, input: file }));
   const zip = await downloadZip(entries).blob();
   const expected = predictLength(files.map((file) => ({ name: `${name}/${file.name}`, size: file.size })));
-  if (BigInt(zip.size) !== expected)
-    throw new Error('The zip came out incomplete; free some disk space and try again.');
+  if (BigInt(zip.size) !== expected) throw new Error(WORDS.zipFailed);
   download(zip, `${name}.zip`);
 }

@@ -1,6 +1,9 @@
 import { Coppice, type DeviceInfo, type DevicePreference, type StartOptions } from '../lib/coppice.ts';
 import { showError } from './alert.ts';
-import { byId } from './dom.ts';
+import { byId, h } from './dom.ts';
+import { WORDS as ALL } from './words.ts';
+
+const { session: WORDS } = ALL;
 
 /** The one engine of the page, restarted when the person asks for another device. */
 export class Session {
@@ -53,13 +56,13 @@ export class Session {
 
   /** Starts the engine now, so that the device is known before the first run. */
   async start(): Promise<void> {
-    setDevice('Starting…', 'Looking for a device…');
+    setDevice(WORDS.starting, WORDS.looking);
     try {
       const coppice = await this.engine();
       this.show(coppice.device);
       this.onStart(coppice);
     } catch (error) {
-      setDevice('No device', 'Nothing runs yet: choose another device.');
+      setDevice(WORDS.none, WORDS.nothingRuns);
       showError(error);
     }
   }
@@ -72,9 +75,14 @@ export class Session {
 
   show(device: DeviceInfo): void {
     const kind = device.kind === 'gpu' ? 'GPU' : 'CPU';
-    const note = device.software ? ' This adapter is a program on the CPU, so expect it to be slow.' : '';
     const why = device.why.charAt(0).toUpperCase() + device.why.slice(1).replace(/\.?$/, '.');
-    setDevice(`${kind} · ${device.name}`, `${kind}: ${device.name} (${device.backend}). ${why}${note}`);
+    setDevice(
+      `${kind} · ${device.name}`,
+      `${kind}: ${device.name} (${device.backend}).`,
+      // The core says why, in English.
+      h('span', { lang: 'en' }, why),
+      device.software ? WORDS.software : '',
+    );
   }
 
   #options(): StartOptions {
@@ -98,7 +106,8 @@ export class Session {
   }
 }
 
-function setDevice(chip: string, sentence: string): void {
+function setDevice(chip: string, ...sentences: (string | Node)[]): void {
   for (const element of document.querySelectorAll('[data-testid="device-chip"]')) element.textContent = chip;
-  byId('device-info').textContent = sentence;
+  const said = sentences.filter((sentence) => sentence !== '').flatMap((sentence) => [' ', sentence]);
+  byId('device-info').replaceChildren(...said.slice(1));
 }

@@ -3,32 +3,19 @@ import { type Demo, demos } from './demos.ts';
 import { byId, inputById, radio } from './dom.ts';
 import { isDecoder, SET } from './kind.ts';
 import { WORDS as RECIPE_WORDS } from './recipe/words.ts';
+import { WORDS as ALL } from './words.ts';
+
+const { texts: WORDS } = ALL;
 
 type Group = 'calibration' | 'evaluation';
 
 const GROUPS = ['calibration', 'evaluation'] as const;
 
-/** What the fields are called, by the kind of model. */
-const WORDS = {
-  encoder: {
-    'calibration-own-title': 'A text file of mine, one sequence a line',
-    'evaluation-own-title': 'A labelled file of mine (.tsv)',
-    'evaluation-file-title': 'Labelled file',
-    'evaluation-rows-title': 'Use at most this many lines',
-  },
-  decoder: {
-    'calibration-own-title': 'A text file of mine, read as one stream',
-    'evaluation-own-title': 'Another text file of mine',
-    'evaluation-file-title': 'Comparison file',
-    'evaluation-rows-title': 'Use at most this many tokens',
-  },
-} as const;
-
 /** Section 2: which texts calibrate and compare. */
 export class TextsStep {
   /** Called when what the recipe says of the texts may have changed. */
   onChange: () => void = () => undefined;
-  #kind: keyof typeof WORDS = 'encoder';
+  #kind: keyof typeof SET = 'encoder';
   /** Whose texts the page offers; absent where it has none that suit the model. */
   #bundled: Demo | undefined = demos[0];
 
@@ -79,10 +66,8 @@ export class TextsStep {
   get comparison(): Recipe['evaluation'] | undefined {
     if (radio('evaluation') === 'none') return undefined;
     const decoder = this.#kind === 'decoder';
-    const limit = number('evaluation-rows', `The number of comparison ${decoder ? 'tokens' : 'lines'}`, 1, 'all');
-    const window = decoder
-      ? number('evaluation-window', 'The number of tokens in a window', 2, 'the usual')
-      : undefined;
+    const limit = number('evaluation-rows', WORDS.rows[this.#kind], 1);
+    const window = decoder ? number('evaluation-window', WORDS.window, 2) : undefined;
     return {
       source: this.#nameOf('evaluation'),
       ...(limit !== undefined && { limit }),
@@ -142,7 +127,7 @@ export class TextsStep {
     for (const group of GROUPS) {
       hideField(`${group}-file`, radio(group) !== 'own');
       hideField(`${group}-title`, this.#bundled === undefined);
-      if (this.#bundled) byId(`${group}-title`).textContent = this.#bundled[group].title;
+      if (this.#bundled) byId(`${group}-title`).textContent = WORDS.bundled[this.#bundled.id][group];
     }
     for (const [id, words] of Object.entries(WORDS[this.#kind])) byId(id).textContent = words;
     for (const hint of document.querySelectorAll<HTMLElement>('#texts [data-for]'))
@@ -162,13 +147,11 @@ export class TextsStep {
     if (radio(group) === 'own') {
       const file = chosen(group);
       if (file) return file;
-      const what = { calibration: 'calibration', evaluation: this.#kind === 'encoder' ? 'labelled' : 'comparison' };
-      throw new Error(`No ${what[group]} file is chosen; choose one in step 2.`);
+      throw new Error(WORDS.noFile[group === 'calibration' ? group : this.#kind]);
     }
     const path = this.#bundled?.[group].path ?? '';
     const response = await fetch(path);
-    if (!response.ok)
-      throw new Error(`The demo text ${path} could not be fetched (status ${response.status}); reload the page.`);
+    if (!response.ok) throw new Error(WORDS.notFetched(path, response.status));
     return response.blob();
   }
 }
@@ -187,14 +170,10 @@ function hideField(id: string, hidden: boolean): void {
   if (label) label.hidden = hidden;
 }
 
-/** The number in a field, where there is one. */
-function number(id: string, what: string, least: number, otherwise: string): number | undefined {
+/** The number in a field, where there is one; `wrong` is said where it is none that the field takes. */
+function number(id: string, wrong: string, least: number): number | undefined {
   const { value, valueAsNumber, validity } = inputById(id);
   if (value === '' && !validity.badInput) return undefined;
-  if (!Number.isInteger(valueAsNumber) || valueAsNumber < least) {
-    throw new Error(
-      `${what} must be a whole number of at least ${least}, or empty for ${otherwise}; correct it in step 2.`,
-    );
-  }
+  if (!Number.isInteger(valueAsNumber) || valueAsNumber < least) throw new Error(wrong);
   return valueAsNumber;
 }

@@ -7,6 +7,9 @@ import type { Session } from './session.ts';
 import { Classifier } from './side/classifier.ts';
 import { diffWords } from './side/diff.ts';
 import { WORDS } from './side/words.ts';
+import { WORDS as STEPS } from './words.ts';
+
+const { settings: SETTINGS } = STEPS;
 
 /** Section 6: what the dense model and one of the attempts write after the same prompt, or make of the same sentence. */
 export class TryStep {
@@ -167,22 +170,19 @@ export class TryStep {
     const { value: prompt } = this.#prompt;
     return {
       prompt,
-      maxTokens: number('max-tokens', 'The number of tokens', 1, Infinity, true),
-      temperature: number('temperature', 'The temperature', 0, Infinity, false),
-      topK: number('top-k', 'Top-k', 0, Infinity, true),
-      topP: number('top-p', 'Top-p', Number.MIN_VALUE, 1, false),
-      seed: number('generation-seed', 'The seed', 0, Number.MAX_SAFE_INTEGER, true),
+      maxTokens: number('max-tokens', SETTINGS.tokens, 1, Infinity, true),
+      temperature: number('temperature', SETTINGS.temperature, 0, Infinity, false),
+      topK: number('top-k', SETTINGS.topK, 0, Infinity, true),
+      topP: number('top-p', SETTINGS.topP, Number.MIN_VALUE, 1, false),
+      seed: number('generation-seed', SETTINGS.seed, 0, Number.MAX_SAFE_INTEGER, true),
     };
   }
 }
 
-function number(id: string, what: string, least: number, most: number, whole: boolean): number {
+/** The number in a field; `wrong` is said where it is none that the field takes. */
+function number(id: string, wrong: string, least: number, most: number, whole: boolean): number {
   const { valueAsNumber: value } = inputById(id);
-  if (!Number.isFinite(value) || value < least || value > most || (whole && !Number.isInteger(value))) {
-    const kind = whole ? 'a whole number' : 'a number';
-    const from = least === Number.MIN_VALUE ? 'above 0' : `of at least ${least}`;
-    const to = most === 1 ? ' and at most 1' : '';
-    throw new Error(`${what} must be ${kind} ${from}${to}; correct it in step 6.`);
-  }
+  if (!Number.isFinite(value) || value < least || value > most || (whole && !Number.isInteger(value)))
+    throw new Error(wrong);
   return value;
 }

@@ -1,6 +1,6 @@
 import type { Catalog, Choice, Plan, Recipe } from '../../lib/coppice.ts';
 import { h } from '../dom.ts';
-import { duration } from '../format.ts';
+import { digits, duration } from '../format.ts';
 import { type Attempt, nameOfDevice } from './attempt.ts';
 import { FIGURES, known, measuredOn } from './figures.ts';
 import { WORDS } from './words.ts';
@@ -74,12 +74,13 @@ function figureLines(attempts: readonly Attempt[]): Line[] {
 
 /** The fields of the recipes that are not the same in all. */
 function recipeLines(attempts: readonly Attempt[], catalog: Catalog | undefined): Line[] {
+  const titles: Record<string, string> = WORDS.fields;
   const recipes = attempts.map(({ result }) => fieldsOf(result.report.recipe, catalog));
   const paths = new Set(recipes.flatMap((fields) => [...fields.keys()]));
   return [...paths].flatMap((path) => {
     const values = recipes.map((fields) => fields.get(path) ?? WORDS.none);
     if (new Set(values).size === 1) return [];
-    const title = WORDS.fields[path] ?? (path.split('/').at(-1) ?? path).replaceAll('_', ' ');
+    const title = titles[path] ?? (path.split('/').at(-1) ?? path).replaceAll('_', ' ');
     return [{ title, values }];
   });
 }
@@ -114,13 +115,17 @@ function titleOf(catalog: Catalog | undefined, field: string, value: unknown): s
   return choices.find(({ name }) => name === value)?.title;
 }
 
-function told(field: string, value: unknown): string {
+/** The value of a recipe's field as people read it. */
+export function told(field: string, value: unknown): string {
   if (field === 'plan') {
     const { layers } = value as Plan;
     return WORDS.byHand(layers.reduce((sum, { heads, neurons }) => sum + heads.length + neurons.length, 0));
   }
   if (field === 'ratio') return WORDS.share(value as number);
   if (typeof value === 'boolean') return value ? WORDS.yes : WORDS.no;
-  if (Array.isArray(value)) return value.join(', ');
-  return typeof value === 'string' ? value : JSON.stringify(value);
+  if (typeof value === 'number') return digits(value, 6);
+  if (Array.isArray(value)) return value.map((one) => told(field, one)).join(', ');
+  if (typeof value !== 'string') return JSON.stringify(value);
+  const names: Record<string, string> = WORDS.values;
+  return (field === 'kind' || field === 'units' ? names[value] : undefined) ?? value;
 }

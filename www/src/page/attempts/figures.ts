@@ -1,5 +1,5 @@
 import type { Measure, Size } from '../../lib/coppice.ts';
-import { bytes, count, percent, short } from '../format.ts';
+import { brief, bytes, count, digits, fixed, GAP, percent, short } from '../format.ts';
 import type { Attempt } from './attempt.ts';
 import { WORDS } from './words.ts';
 
@@ -18,20 +18,15 @@ export interface Figure {
 
 type Name = keyof typeof WORDS.figures;
 
-/** Keeps a number and its unit on one line. */
-const GAP = '\u00a0';
-
 /** A round number as people write it, without what a float has behind it. */
 function round(value: number): string {
-  return String(Number(value.toPrecision(6)));
+  return digits(value, 6);
 }
-
-const brief = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 4 });
 
 function figure(name: Name, lower: boolean, show: Figure['show'], of: Figure['of'], dense: Figure['dense']): Figure {
   const tick = show(0).includes('%')
     ? (value: number) => `${round(value * 100)}${GAP}%`
-    : (value: number) => brief.format(value);
+    : (value: number) => brief(value);
   return { name, title: WORDS.figures[name], lower, show, tick, of, dense };
 }
 
@@ -71,7 +66,7 @@ export const QUALITY: readonly Figure[] = [
   measured(
     'perplexity',
     true,
-    (value) => value.toFixed(2),
+    (value) => fixed(value, 2),
     (one) => ('perplexity' in one ? one.perplexity : undefined),
   ),
   measured(
@@ -82,12 +77,12 @@ export const QUALITY: readonly Figure[] = [
   ),
   apart(
     'kl',
-    (value) => value.toFixed(4),
+    (value) => fixed(value, 4),
     (one) => ('kl' in one ? one.kl : undefined),
   ),
   apart(
     'distance',
-    (value) => value.toFixed(4),
+    (value) => fixed(value, 4),
     (one) => ('distance' in one ? one.distance : undefined),
   ),
 ];

@@ -72,7 +72,8 @@ export function tableOfAttempts(attempts: readonly Attempt[], state: State, deed
 
 /** A figure's title, as short as a column wants it. */
 function headingOf({ name, title }: Figure): string {
-  return WORDS.headings[name] ?? title;
+  const brief: Record<string, string> = WORDS.headings;
+  return brief[name] ?? title;
 }
 
 /** What tests and the focus find an element by. */

@@ -1,5 +1,6 @@
 import type { Catalog, PruneResult } from '../../lib/coppice.ts';
 import { byId, download, h } from '../dom.ts';
+import { inLanguage } from '../menus/menus.ts';
 import type { Session } from '../session.ts';
 import { type Attempt, bytesOf, nameOf, type Subject } from './attempt.ts';
 import { QualityChart } from './chart.ts';
@@ -78,7 +79,7 @@ export class AttemptsStep {
 
   /** Keeps a finished run under a name of its own. */
   async add(subject: Subject, result: PruneResult, evaluation: Blob | undefined): Promise<Attempt> {
-    const { catalog } = await this.#session.engine();
+    const catalog = inLanguage((await this.#session.engine()).catalog);
     this.#catalog = catalog;
     const attempt = {
       id: this.#nextId++,
@@ -105,6 +106,11 @@ export class AttemptsStep {
     this.#shown = attempt;
     this.#draw();
     this.onShow(attempt);
+  }
+
+  /** How many there are, on all models. */
+  get size(): number {
+    return this.#attempts.length;
   }
 
   /** The attempts on a model, the newest first. */

@@ -1,5 +1,4 @@
-/** What the page says of its learning part before anybody opens it; the rest is in words.ts, which is loaded with the part. */
-export const FIRST_WORDS = {
-  method: 'How it works',
-  methodOf: (title: string) => `How it works: ${title} (opens in a new tab)`,
-};
+import { wordsOf } from '../catalogue.ts';
+import { FIRST_WORDS as ENGLISH } from './first-words/en.ts';
+
+export const FIRST_WORDS = wordsOf('firstLearn', ENGLISH);

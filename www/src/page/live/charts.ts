@@ -1,5 +1,5 @@
 import { h, svg } from '../dom.ts';
-import { bytes, duration, percent } from '../format.ts';
+import { bytes, duration, fixed, percent } from '../format.ts';
 import type { Sample, Stage, Timeline } from './timeline.ts';
 import { WORDS } from './words.ts';
 
@@ -85,7 +85,7 @@ export function tableOfTimeline({ stages }: Timeline): HTMLElement {
   const depth = Math.max(...stages.map(({ layers }) => layers.length), 0);
   const row = (title: string, of: (stage: Stage) => string) =>
     h('tr', {}, h('th', { scope: 'row' }, title), ...stages.map((stage) => h('td', {}, of(stage))));
-  const seconds = (value: number | undefined) => (value === undefined ? WORDS.none : value.toFixed(2));
+  const seconds = (value: number | undefined) => (value === undefined ? WORDS.none : fixed(value, 2));
   return h(
     'table',
     { 'data-testid': 'timeline-table' },

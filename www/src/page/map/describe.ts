@@ -1,6 +1,6 @@
 import { sharesKeys } from '../kind.ts';
 import type { Cell } from './cell.ts';
-import { type Drawing, nameOfBin } from './draw.ts';
+import { type Drawing, nameOfBin, outputOf } from './draw.ts';
 import { placeOf } from './order.ts';
 import type { LayerView, Units, View } from './view.ts';
 import { WORDS } from './words.ts';
@@ -18,7 +18,7 @@ export function describe(cell: Cell, drawing: Drawing): { title: string; sentenc
     return { title: WORDS.embedding, sentences };
   }
   if (cell.kind === 'output') {
-    return { title: WORDS.output, sentences: [WORDS.outputIs(view.model.head), WORDS.restIs(view.rest)] };
+    return { title: WORDS.output, sentences: [outputOf(view), WORDS.restIs(view.rest)] };
   }
   const layer = view.layers[cell.layer];
   const name = WORDS.layer(cell.layer);

@@ -48,13 +48,15 @@ export function outputRow({ view }: Drawing): HTMLElement {
   return row(
     'map-end',
     nameCell({ kind: 'output' }, WORDS.output),
-    h(
-      'div',
-      { class: 'map-wide', 'aria-hidden': 'true' },
-      h('span', { class: 'map-note' }, WORDS.outputIs(view.model.head)),
-    ),
+    h('div', { class: 'map-wide', 'aria-hidden': 'true' }, h('span', { class: 'map-note' }, outputOf(view))),
     sizeOutside(view.rest),
   );
+}
+
+/** What comes out of the model's head. */
+export function outputOf({ model }: View): string {
+  const outputs: Record<string, string> = WORDS.outputs;
+  return outputs[model.head] ?? model.head;
 }
 
 /** One layer: its name, its units or matrices, its size and its error. */

@@ -48,7 +48,7 @@ function tableOfLinears(view: View, id: string): HTMLElement {
   const rows = view.layers.flatMap(({ index, linears }) =>
     linears.map(({ tensor, with: others = [], shape: [outputs, inputs], kept, rank, error, error_after: after }) => [
       String(index + 1),
-      [tensor, ...others].join(' and '),
+      WORDS.tensors([tensor, ...others]),
       `${count(outputs)} × ${count(inputs)}`,
       WORDS.keptShare(kept, outputs * inputs),
       ...(ranked ? [rank === undefined ? WORDS.unknown : count(rank)] : []),

@@ -22,7 +22,7 @@ export function share(
   what: string,
   least: string,
   fits: (part: number) => boolean,
-  most = 'at most 100',
+  most = WORDS.bounds.most,
 ): number {
   const percent = text.trim() === '' ? NaN : Number(text);
   if (!(percent >= 0 && percent <= 100 && fits(percent))) throw new Error(WORDS.share(what, least, most));

@@ -63,13 +63,21 @@ function methodOf(form: RecipeForm, values: Values): Recipe['method'] {
   }
   if (form.kind === 'low_rank') {
     const below = (part: number) => part < 100;
-    const sparse = share(values.text('single_share'), fields.single_share, 'at least 0', below, 'below 100');
+    const sparse = share(
+      values.text('single_share'),
+      fields.single_share,
+      WORDS.bounds.zero,
+      below,
+      WORDS.bounds.below,
+    );
     return {
       kind: 'low_rank',
       factorisation: values.text('factorisation'),
       allocation: values.text('rank_allocation'),
       ratio: asked,
-      ...(form.takes('floor') && { floor: share(values.text('rank_floor'), fields.floor, 'at least 0', () => true) }),
+      ...(form.takes('floor') && {
+        floor: share(values.text('rank_floor'), fields.floor, WORDS.bounds.zero, () => true),
+      }),
       ...(values.has('joint') && { joint: true }),
       ...(sparse > 0 && { sparse }),
     };
@@ -85,12 +93,12 @@ function methodOf(form: RecipeForm, values: Values): Recipe['method'] {
     ...repairOf(form, values),
     ...(form.takes('swaps') && { swaps: number(values.text('swaps'), fields.swaps, 0, true) }),
     ...(form.takes('screen') && {
-      screen: share(values.text('screen'), fields.screen, 'above 0', (part) => part > 0),
+      screen: share(values.text('screen'), fields.screen, WORDS.bounds.above, (part) => part > 0),
     }),
     ...(form.takes('score_sequences') && {
       score_sequences: number(values.text('score_sequences'), fields.score_sequences, 1, true),
     }),
-    ...(form.takes('floor') && { floor: share(values.text('floor'), fields.floor, 'at least 0', () => true) }),
+    ...(form.takes('floor') && { floor: share(values.text('floor'), fields.floor, WORDS.bounds.zero, () => true) }),
   };
 }
 

@@ -1,7 +1,8 @@
 import type { Measure } from '../../lib/coppice.ts';
 import type { Attempt } from '../attempts/attempt.ts';
 import { h } from '../dom.ts';
-import { bytes, count, headsName, short, spread } from '../format.ts';
+import { count, short, spread } from '../format.ts';
+import { sharesKeys } from '../kind.ts';
 import { WORDS } from './words.ts';
 
 /** What was pruned, where, and on which texts: their names and how much of them, never the texts. */
@@ -10,16 +11,16 @@ export function factsOf({ subject, result }: Attempt): HTMLElement {
   const { report } = result;
   const { device, recipe, calibration } = report;
   const used = usedOf(report.quality_after);
-  const rows: [string, string][] = [
+  const rows: [string, string | Node][] = [
     [WORDS.class, `${model.class} (${model.family})`],
     [WORDS.layers, count(model.layers.length)],
-    [`${headsName(model)} ${WORDS.heads}`, spread(model.layers.map(({ heads }) => heads))],
+    [sharesKeys(model) ? WORDS.groups : WORDS.heads, spread(model.layers.map(({ heads }) => heads))],
     [WORDS.neurons, spread(model.layers.map(({ neurons }) => neurons))],
     [WORDS.hidden, count(model.hidden)],
     [WORDS.parameters, short(model.parameters)],
-    [WORDS.weights, `${bytes(model.bytes)}, ${Object.keys(model.dtypes).join(' and ')}`],
+    [WORDS.weights, WORDS.weightsAre(model.bytes, Object.keys(model.dtypes))],
     [WORDS.device, WORDS.deviceIs(device.kind, device.name, device.backend, device.software)],
-    [WORDS.why, device.why],
+    [WORDS.why, h('span', { lang: 'en' }, device.why)],
     [WORDS.time, WORDS.timeIs(report.seconds.total)],
     [WORDS.calibration, WORDS.calibrationIs(recipe.calibration.source, calibration)],
     [WORDS.evaluation, used ? WORDS.evaluationIs(recipe.evaluation?.source ?? '', used) : WORDS.noEvaluation],

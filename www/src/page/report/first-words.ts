@@ -1,4 +1,4 @@
-/** What the page says of the report before anybody opens it; the rest is in words.ts, which is loaded with it. */
-export const FIRST_WORDS = {
-  open: 'Print or save the report',
-};
+import { wordsOf } from '../catalogue.ts';
+import { FIRST_WORDS as ENGLISH } from './first-words/en.ts';
+
+export const FIRST_WORDS = wordsOf('firstReport', ENGLISH);

@@ -1,5 +1,6 @@
 import type { Catalog, Recipe } from '../../lib/coppice.ts';
 import type { Attempt } from '../attempts/attempt.ts';
+import { told } from '../attempts/compare.ts';
 import { WORDS as ATTEMPTS } from '../attempts/words.ts';
 import { h, headings } from '../dom.ts';
 import { commandOf } from '../recipe/command.ts';
@@ -9,13 +10,13 @@ import { WORDS } from './words.ts';
 /** The methods that a recipe names, with their papers. */
 export function methodsOf(recipe: Recipe, catalog: Catalog | undefined): HTMLElement {
   const { method } = recipe;
-  const rows: string[][] = choicesOf(recipe).map(({ role, list, name }) => {
+  const rows: (string | Node)[][] = choicesOf(recipe).map(({ role, list, name }) => {
     const choice = catalog?.[list]?.find((one) => one.name === name);
-    return [WORDS.roles[role], choice?.title ?? name, choice?.summary ?? '', PAPERS[list]?.[name] ?? WORDS.noPaper];
+    return [WORDS.roles[role], choice?.title ?? name, choice?.summary ?? '', sourced(PAPERS[list]?.[name])];
   });
-  if (method.kind === 'plan') rows.unshift([WORDS.roles.plan, WORDS.plan, WORDS.planDoes, WORDS.noPaper]);
+  if (method.kind === 'plan') rows.unshift([WORDS.roles.plan, WORDS.plan, WORDS.planDoes, sourced(undefined)]);
   if (method.kind === 'low_rank' && (method.sparse ?? 0) > 0)
-    rows.push([WORDS.roles.singles, WORDS.singles, WORDS.singlesDo, SINGLES]);
+    rows.push([WORDS.roles.singles, WORDS.singles, WORDS.singlesDo, sourced(SINGLES)]);
   return h(
     'section',
     {},
@@ -25,9 +26,15 @@ export function methodsOf(recipe: Recipe, catalog: Catalog | undefined): HTMLEle
   );
 }
 
+/** A source, which is told in English. */
+function sourced(paper: string | undefined): Node | string {
+  return paper === undefined ? WORDS.noPaper : h('span', { lang: 'en' }, paper);
+}
+
 /** The whole recipe field by field, and as a command that does the same. */
 export function recipeOf({ subject, result }: Attempt): HTMLElement {
   const { recipe, device } = result.report;
+  const titles: Record<string, string> = ATTEMPTS.fields;
   // A plan lists units one by one: on paper its file stands for it.
   const brief: Recipe =
     recipe.method.kind === 'plan'
@@ -35,8 +42,8 @@ export function recipeOf({ subject, result }: Attempt): HTMLElement {
       : recipe;
   const rows = (['method', 'output', 'calibration', 'evaluation'] as const).flatMap((section) =>
     Object.entries(brief[section] ?? {}).map(([name, value]: [string, unknown]) => [
-      ATTEMPTS.fields[`${section}/${name}`] ?? `${section}.${name}`,
-      section === 'method' && name === 'plan' ? WORDS.planFile : shown(value),
+      titles[`${section}/${name}`] ?? `${section}.${name}`,
+      section === 'method' && name === 'plan' ? WORDS.planFile : told(name, value),
     ]),
   );
   const command = commandOf(brief, { model: subject.name, device: device.kind, memory: '' });
@@ -50,12 +57,7 @@ export function recipeOf({ subject, result }: Attempt): HTMLElement {
   );
 }
 
-function shown(value: unknown): string {
-  if (typeof value === 'boolean') return value ? ATTEMPTS.yes : ATTEMPTS.no;
-  return Array.isArray(value) ? value.join(', ') : String(value);
-}
-
-function table(columns: readonly string[], rows: readonly (readonly string[])[]): HTMLElement {
+function table(columns: readonly string[], rows: readonly (readonly (string | Node)[])[]): HTMLElement {
   return h(
     'table',
     {},

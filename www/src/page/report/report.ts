@@ -2,6 +2,7 @@ import type { Catalog } from '../../lib/coppice.ts';
 import { version } from '../../../package.json';
 import type { Attempt } from '../attempts/attempt.ts';
 import { h } from '../dom.ts';
+import { language } from '../language.ts';
 import { comparisonOf, notesOf, summaryOf } from '../result-parts.ts';
 import { caveatsOf } from './caveats.ts';
 import { factsOf } from './facts.ts';
@@ -10,7 +11,7 @@ import { methodsOf, recipeOf } from './method.ts';
 import { frameTables, picture, printable } from './plain.ts';
 import { WORDS } from './words.ts';
 
-const WHEN = new Intl.DateTimeFormat('en', { dateStyle: 'long', timeStyle: 'short' });
+const WHEN = new Intl.DateTimeFormat(language, { dateStyle: 'long', timeStyle: 'short' });
 
 /** Lays a sheet over the page with all that is known of an attempt, to be read, printed or saved as PDF. */
 export function openReport(attempt: Attempt, catalog: Catalog | undefined): void {

@@ -104,13 +104,13 @@ export class Classifier {
     const { labels } = subject.inspection;
     const { limit } = attempt.result.report.recipe.evaluation ?? {};
     const coppice = await this.#session.engine();
-    const read = (files: Subject['files'], which: string) =>
+    const read = (files: Subject['files'], which: 'dense' | 'pruned') =>
       classesOf(coppice, files, text, limit, signal, ({ fraction }) => {
         this.#status.textContent = WORDS.reading(which, fraction);
       });
     if (this.#dense?.text !== text || this.#dense.limit !== limit)
-      this.#dense = { text, limit, classes: await read(subject.files, WORDS.dense.toLowerCase()) };
-    const pruned = await read(attempt.result.files, WORDS.pruned.toLowerCase());
+      this.#dense = { text, limit, classes: await read(subject.files, 'dense') };
+    const pruned = await read(attempt.result.files, 'pruned');
     const lines = labelledLines(text, labels).slice(0, limit);
     if (lines.length !== pruned.length || lines.length !== this.#dense.classes.length) throw new Error(WORDS.mismatch);
     const changes = changesOf(lines, this.#dense.classes, pruned);

@@ -1,4 +1,5 @@
 import { h } from '../../dom.ts';
+import { digits, parse } from '../../format.ts';
 import type { Answer } from './exercise.ts';
 import { type Asked, LAB } from './words.ts';
 
@@ -74,10 +75,7 @@ export class QuestionView {
       const chosen = this.element.querySelector<HTMLInputElement>('input:checked');
       return chosen ? Number(chosen.value) : undefined;
     }
-    // People write 12.5 and 12,5; and 1,024 as the page does.
-    const text = this.element.querySelector('input')?.value.trim().replace(/[%\s]/g, '') ?? '';
-    const plain = /^-?\d{1,3}(,\d{3})+(\.\d+)?$/.test(text) ? text.replaceAll(',', '') : text.replace(',', '.');
-    return plain !== '' && Number.isFinite(Number(plain)) ? Number(plain) : undefined;
+    return parse(this.element.querySelector('input')?.value ?? '');
   }
 
   #judge(): void {
@@ -103,7 +101,7 @@ export class QuestionView {
     const shown =
       'option' in answer
         ? (this.#asked.options?.[answer.option] ?? '')
-        : [...new Set(answer.values.map((value) => String(Number(value.toPrecision(4)))))].join(LAB.or);
+        : [...new Set(answer.values.map((value) => digits(value, 4)))].join(LAB.or);
     this.#say(LAB.isShown(shown, answer.why), 'missing');
   }
 

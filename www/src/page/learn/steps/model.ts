@@ -1,5 +1,6 @@
 import { demos } from '../../demos.ts';
 import type { Walking } from '../walk.ts';
+import { WORDS as PAGE } from '../../words.ts';
 import { WORDS } from '../words.ts';
 import { action, say } from './parts.ts';
 
@@ -8,9 +9,9 @@ const { model: words } = WORDS.steps;
 /** Which model is open; where none is, demos to open. */
 export function model({ subject }: Walking): Node[] {
   if (!subject) {
-    const buttons = demos.map(({ id, title }) =>
+    const buttons = demos.map(({ id }) =>
       action(
-        title,
+        PAGE.model.demos[id],
         `walk-demo-${id}`,
         () => {
           // The page's own button, so that nothing happens here that a person could not do there.

@@ -24,7 +24,8 @@ export function output({ runs, toLab }: Walking): Node[] {
     const rows = changes.map(([name, before, after]) => [name, WORDS.value(before), WORDS.value(after)]);
     if (rows.length > 0) fields.append(table(words.config, words.configColumns, rows, 'walk-config'));
   });
-  const kind = words.kinds[report.recipe.output.kind];
+  const kinds: Record<string, string> = words.kinds;
+  const kind = kinds[report.recipe.output.kind];
   return [
     say(words.what),
     say(words.size(report.before.bytes, report.after.bytes)),

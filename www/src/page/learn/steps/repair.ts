@@ -49,7 +49,7 @@ function compared(runs: Runs, main: NonNullable<Runs['main']>): Node[] {
     const report = runs[key]?.result.report;
     return report ? [{ name, measure: report.quality_after, distance: divergence(report.quality_after) }] : [];
   });
-  const rows = there.map(({ name, measure }) => [words.names[name] ?? name, qualityOf(measure), apart(measure)]);
+  const rows = there.map(({ name, measure }) => [words.names[name], qualityOf(measure), apart(measure)]);
   const shown = table(
     words.title,
     words.columns(...titlesOf(measured)),

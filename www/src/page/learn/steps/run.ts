@@ -32,7 +32,7 @@ export function run({ subject, page, runs, start }: Walking): Node[] {
       columns(...titlesOf(report.quality_after)),
       [
         [dense, qualityOf(report.quality_before), WORDS.kl(0)],
-        [names.liar ?? '', qualityOf(report.quality_after), apart(report.quality_after)],
+        [names.liar, qualityOf(report.quality_after), apart(report.quality_after)],
       ],
       'walk-result',
     ),

@@ -1,5 +1,6 @@
 import type { Inspection } from '../../../../lib/coppice.ts';
 import type { Attempt } from '../../../attempts/attempt.ts';
+import { fixed } from '../../../format.ts';
 import { unitSizes } from '../../facts.ts';
 import { type Exercise, ofModel } from '../exercise.ts';
 import { apartOf, differOnlyIn, newestPair, smaller, structured } from '../find.ts';
@@ -48,7 +49,7 @@ export const heads: Exercise = {
       if (!runs) return { missing: missing.kinds };
       const [one, other] = runs.map(apartOf);
       if (one === undefined || other === undefined) return { missing: missing.compared };
-      return { option: smaller(one, other), why: why.cheaper(one.toFixed(4), other.toFixed(4)) };
+      return { option: smaller(one, other), why: why.cheaper(fixed(one, 4), fixed(other, 4)) };
     },
   },
 };

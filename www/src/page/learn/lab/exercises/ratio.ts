@@ -1,5 +1,5 @@
 import type { Attempt } from '../../../attempts/attempt.ts';
-import { percent } from '../../../format.ts';
+import { digits, fixed, percent } from '../../../format.ts';
 import type { Exercise, Findings } from '../exercise.ts';
 import { apartOf, differOnlyIn, methodOf } from '../find.ts';
 import { LAB } from '../words.ts';
@@ -31,7 +31,7 @@ function judge({ result: { report } }: Attempt): { bound: string; good: boolean 
   }
   if (dense?.task === 'perplexity' && pruned?.task === 'perplexity') {
     const bound = KEPT.perplexity * dense.perplexity;
-    return { bound: bound.toFixed(2), good: pruned.perplexity <= bound };
+    return { bound: fixed(bound, 2), good: pruned.perplexity <= bound };
   }
   return undefined;
 }
@@ -63,7 +63,7 @@ export const ratio: Exercise = {
       const same = Math.abs(first - final) <= 0.1 * Math.max(first, final);
       return {
         option: same ? 2 : first > final ? 0 : 1,
-        why: why.steps(first.toPrecision(2), final.toPrecision(2)),
+        why: why.steps(digits(first, 2), digits(final, 2)),
       };
     },
   },

@@ -1,3 +1,4 @@
+import { fixed } from '../../../format.ts';
 import { ffnErrors } from '../../facts.ts';
 import type { Exercise, Findings } from '../exercise.ts';
 import { apartOf, differOnlyIn, newestPair, smaller, structured } from '../find.ts';
@@ -26,7 +27,7 @@ export const repair: Exercise = {
       if (!runs) return { missing: missing.repairs };
       const [bias, liar] = runs.map(apartOf);
       if (bias === undefined || liar === undefined) return { missing: missing.compared };
-      return { option: smaller(bias, liar), why: why.nearer(bias.toFixed(4), liar.toFixed(4)) };
+      return { option: smaller(bias, liar), why: why.nearer(fixed(bias, 4), fixed(liar, 4)) };
     },
     left: (found) => {
       const liar = pair(found)?.[1];
