@@ -123,6 +123,8 @@ describe('by the rules of axe', () => {
     asked.push(...['print', 'close', 'caveats', 'command'].map((part) => `report-${part}`));
     for (const id of [...asked, 'classes', 'class-dense', 'class-pruned', 'changes-table'])
       assert.ok(listed.delete(id));
+    // Of the other language, and asked before something is lost; language.test.mjs shows them.
+    for (const id of ['language-en', 'ask', 'ask-yes', 'ask-no']) assert.ok(listed.delete(id));
     const there = new Set(
       await site.page.evaluate(() => Array.from(document.querySelectorAll('[data-testid]'), (e) => e.dataset.testid)),
     );

@@ -10,6 +10,7 @@ export function launch() {
     executablePath: process.env.COPPICE_FIREFOX ?? '/usr/bin/firefox-esr',
     headless: true,
     extraPrefsFirefox: {
+      'intl.accept_languages': 'en-US, en',
       'dom.webgpu.enabled': true,
       'dom.webgpu.workers.enabled': true,
       'gfx.webgpu.ignore-blocklist': true,

@@ -14,13 +14,14 @@ export const OUT = `${root}out/browser`;
 
 /**
  * Opens the site in a fresh browser. `requests` fills with every address that the page or its worker asks for;
- * closing fails where one of them left the page's origin, or where the page reported an error of its own.
+ * closing fails where one of them left the page's origin, or where the page reported an error of its own. The browser prefers English,
+ * whatever the machine does.
  */
-export async function open(folder, { flags, webgpu, context, expectErrors = false } = {}) {
+export async function open(folder, { flags, webgpu, context, path = '', expectErrors = false } = {}) {
   assert.ok(existsSync(`${folder}/index.html`), `${folder} is not built; run make site first`);
   const server = await serveFolder(folder);
   const browser = await launch({ flags, webgpu });
-  const page = await (await browser.newContext({ acceptDownloads: true, ...context })).newPage();
+  const page = await (await browser.newContext({ acceptDownloads: true, locale: 'en-US', ...context })).newPage();
   const requests = [];
   const faults = [];
   page.on('pageerror', (error) => faults.push(error.message));
@@ -28,7 +29,7 @@ export async function open(folder, { flags, webgpu, context, expectErrors = fals
     if (message.type() === 'error') faults.push(message.text());
   });
   await recordRequests(page, requests);
-  await page.goto(`${server.origin}/`);
+  await page.goto(`${server.origin}/${path}`);
   const close = async () => {
     await browser.close();
     await server.close();
