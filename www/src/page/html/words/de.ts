@@ -128,4 +128,6 @@ export const TEXTS: Translated<typeof ENGLISH> = {
   attempts: 'Versuche dieses Besuchs',
 
   footer: 'Was hier bleibt',
+  'footer.text':
+    'Modell, Text und Ergebnis bleiben in diesem Tab. Die Seite spricht nur mit dem Server, von dem sie kam, und nur um sich selbst und die Demo-Dateien zu laden; ihre Content Security Policy hält sie dazu an, den Worker eingeschlossen. Sie setzt keine Cookies, und einmal geladen braucht sie kein Netz. Sie behält nichts im Speicher des Browsers, mit einer Ausnahme: Wo die Statistiken eines Laufs nicht in den Arbeitsspeicher passen, liegen sie in einer Hilfsdatei nur dieser Seite (coppice-scratch), die entfernt wird, wenn der Lauf endet, oder beim nächsten Besuch, wenn der Tab vorher geschlossen wurde.',
 };
