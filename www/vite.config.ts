@@ -5,6 +5,7 @@ import { formulasModule } from './build/formulas.ts';
 import { labSheetCheck } from './build/lab-sheet.ts';
 import { paintAfterStart } from './build/first-paint.ts';
 import { methodsPage } from './build/methods.ts';
+import { offline } from './build/offline.ts';
 import { workerSource } from './build/worker-source.ts';
 
 const here = import.meta.dirname;
@@ -25,6 +26,7 @@ export default defineConfig(({ mode }) => {
       labSheetCheck(resolve(here, '../docs/LAB.md')),
       paintAfterStart(),
       methodsPage(resolve(here, '../docs/METHODS.md')),
+      offline(here),
     ],
     resolve: { alias: [{ find: /^core\.wasm(?=\?url$)/, replacement: wasm }] },
     build: {
@@ -37,7 +39,7 @@ export default defineConfig(({ mode }) => {
         input: {
           index: resolve(here, 'index.html'),
           methods: resolve(here, 'methods.html'),
-          coppice: resolve(here, 'src/lib/coppice.ts'),
+          coppice: resolve(here, 'src/lib/public.ts'),
         },
         preserveEntrySignatures: 'allow-extension',
         output: { entryFileNames: (chunk) => (chunk.name === 'coppice' ? 'coppice.js' : 'assets/[name]-[hash].js') },

@@ -18,6 +18,7 @@ import { Exchange } from './recipe/exchange.ts';
 import { RecipeStep } from './recipe/step.ts';
 import { ResultStep } from './result.ts';
 import { Session } from './session.ts';
+import { StoragePanel } from './storage/panel.ts';
 import { TextsStep } from './texts.ts';
 import { TryStep } from './try.ts';
 import { WORDS as STEPS } from './words.ts';
@@ -34,6 +35,7 @@ const tried = new TryStep(session);
 const openMap = new OpenMap(byId('open-map'));
 const liveMap = new LiveMap(byId('live-map'));
 const attempts = new AttemptsStep(session);
+const storage = new StoragePanel();
 /** The model that is chosen, once it is understood. */
 let subject: Subject | undefined;
 const start = byId('start') as HTMLButtonElement;
@@ -210,5 +212,8 @@ const links = new Links({
   },
 });
 links.mount(traffic);
-// A link may ask for a device; without one nothing is waited for.
-void links.take().finally(() => session.start());
+// A link may ask for a device; without one nothing is waited for. The page is kept once it runs, so that this takes nothing from its start.
+void links
+  .take()
+  .finally(() => session.start())
+  .then(() => storage.keepPage());
