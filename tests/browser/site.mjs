@@ -14,11 +14,12 @@ export const OUT = `${root}out/browser`;
 
 /**
  * Opens the site in a fresh browser. `requests` fills with every address that the page or its worker asks for;
- * closing fails where one of them left the page's origin, or where the page reported an error of its own. The browser prefers English,
- * whatever the machine does.
+ * closing fails where one of them left the page's origin, or where the page reported an error of its own. `stop` ends the server alone. The
+ * browser prefers English, whatever the machine does.
  */
 export async function open(folder, { flags, webgpu, context, path = '', expectErrors = false } = {}) {
-  assert.ok(existsSync(`${folder}/index.html`), `${folder} is not built; run make site first`);
+  const index = `${folder}/${/^[^?#]*\//.exec(path)?.[0] ?? ''}index.html`;
+  assert.ok(existsSync(index), `${index} is not built; run make site first`);
   const server = await serveFolder(folder);
   const browser = await launch({ flags, webgpu });
   const page = await (await browser.newContext({ acceptDownloads: true, locale: 'en-US', ...context })).newPage();
@@ -30,16 +31,18 @@ export async function open(folder, { flags, webgpu, context, path = '', expectEr
   });
   await recordRequests(page, requests);
   await page.goto(`${server.origin}/${path}`);
+  let stopped;
+  const stop = () => (stopped ??= server.close());
   const close = async () => {
     await browser.close();
-    await server.close();
+    await stop();
     const foreign = requests.filter(
       (address) => !address.startsWith(server.origin) && !address.startsWith(`blob:${server.origin}`),
     );
     assert.deepEqual(foreign, [], 'every request stays on the page’s origin');
     if (!expectErrors) assert.deepEqual(faults, [], 'the console stays clean');
   };
-  return { page, origin: server.origin, requests, faults, close };
+  return { page, origin: server.origin, requests, faults, stop, close };
 }
 
 /** Records requests at the browser's own level: those of workers included, which the page's events leave out. */

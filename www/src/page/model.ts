@@ -5,6 +5,7 @@ import { type Demo, demos } from './demos.ts';
 import { byId, h } from './dom.ts';
 import { count, spread } from './format.ts';
 import { sharesKeys } from './kind.ts';
+import { ownFile } from './own-file.ts';
 import type { Session } from './session.ts';
 import { WORDS as ALL } from './words.ts';
 
@@ -100,11 +101,7 @@ export class ModelStep {
 }
 
 async function fetchDemo(demo: Demo): Promise<ModelFiles> {
-  const files = demo.files.map(async (name) => {
-    const response = await fetch(`${demo.folder}/${name}`);
-    if (!response.ok) throw new Error(WORDS.notFetched(name, response.status));
-    return new File([await response.blob()], name);
-  });
+  const files = demo.files.map(async (name) => new File([await ownFile(`${demo.folder}/${name}`)], name));
   return { name: demo.id, files: await Promise.all(files) };
 }
 

@@ -2,6 +2,7 @@ import type { Inspection, Recipe } from '../lib/coppice.ts';
 import { type Demo, demos } from './demos.ts';
 import { byId, inputById, radio } from './dom.ts';
 import { isDecoder, SET } from './kind.ts';
+import { ownFile } from './own-file.ts';
 import { WORDS as RECIPE_WORDS } from './recipe/words.ts';
 import { WORDS as ALL } from './words.ts';
 
@@ -149,10 +150,7 @@ export class TextsStep {
       if (file) return file;
       throw new Error(WORDS.noFile[group === 'calibration' ? group : this.#kind]);
     }
-    const path = this.#bundled?.[group].path ?? '';
-    const response = await fetch(path);
-    if (!response.ok) throw new Error(WORDS.notFetched(path, response.status));
-    return response.blob();
+    return ownFile(this.#bundled?.[group].path ?? '');
   }
 }
 
