@@ -41,6 +41,10 @@ const server = createServer(async (request, response) => {
     'content-type': types[extname(file.path)] ?? 'application/octet-stream',
     'content-length': file.size,
     'cache-control': 'no-cache',
+    // A service worker takes its policy from its own response; the page says its own in the document.
+    ...(file.path === join(root, 'service-worker.js') && {
+      'content-security-policy': "default-src 'none'; connect-src 'self'",
+    }),
   });
   if (request.method === 'HEAD') response.end();
   // A reader who leaves half-way is no fault of the server's.

@@ -1,9 +1,12 @@
-// The page's content security policy holds inside the worker, on a host that sends no headers.
+// The page's content security policy holds in the page and inside the engine's worker, on a host that sends no headers, and while a
+// service worker answers. What no policy covers is not in the code.
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { after, before, test } from 'node:test';
+import { readdir, readFile } from 'node:fs/promises';
+import { after, before, describe, test } from 'node:test';
 import { serveForeign } from './serve.mjs';
 import { MOCK, open, ready, SITE } from './site.mjs';
+import { ANYWHERE, IN_A_PAGE } from './ways-out.mjs';
 
 let site;
 let foreign;
@@ -19,8 +22,9 @@ before(async () => {
 });
 after(async () => {
   await foreign.close();
-  // Refused requests are announced to the recorder before they are refused.
-  site.requests.splice(0, Infinity, ...site.requests.filter((address) => !address.startsWith(foreign.origin)));
+  // Refused requests are announced to the recorder before they are refused; the browser's own page in a refused frame has pictures.
+  const ours = (address) => !address.startsWith(foreign.origin) && !/^(data|chrome-error):/.test(address);
+  site.requests.splice(0, Infinity, ...site.requests.filter(ours));
   await site.close();
 });
 
@@ -34,36 +38,11 @@ test('the worker runs from a blob address of the page’s origin', () => {
   assert.match(worker.url(), new RegExp(`^blob:${site.origin}/`));
 });
 
-const ATTEMPTS = {
-  fetch: (origin) => fetch(`${origin}/fetch`, { mode: 'no-cors' }).then(() => 'reached'),
-  XMLHttpRequest: (origin) =>
-    new Promise((resolve, reject) => {
-      const request = new XMLHttpRequest();
-      request.onload = () => resolve('reached');
-      request.onerror = () => reject(new Error('refused'));
-      request.open('GET', `${origin}/xhr`);
-      request.send();
-    }),
-  EventSource: (origin) =>
-    new Promise((resolve, reject) => {
-      const source = new EventSource(`${origin}/events`);
-      source.onopen = () => resolve('reached');
-      source.onerror = () => reject(new Error('refused'));
-    }),
-  WebSocket: (origin) =>
-    new Promise((resolve, reject) => {
-      const socket = new WebSocket(`${origin.replace('http', 'ws')}/socket`);
-      socket.onopen = () => resolve('reached');
-      socket.onerror = () => reject(new Error('refused'));
-    }),
-  'dynamic import': (origin) => import(`${origin}/module.js`).then(() => 'reached'),
-};
-
 test('the same attempts do reach the other origin where there is no policy', async () => {
   const plain = await serveForeign();
   const page = await site.page.context().newPage();
   await page.goto(plain.origin);
-  for (const attempt of Object.values(ATTEMPTS)) {
+  for (const attempt of Object.values({ ...ANYWHERE, ...IN_A_PAGE })) {
     await page.evaluate(attempt, foreign.origin).catch(() => undefined);
     assert.ok(foreign.hits.splice(0).length > 0, String(attempt));
   }
@@ -71,15 +50,104 @@ test('the same attempts do reach the other origin where there is no policy', asy
   await plain.close();
 });
 
-for (const [name, attempt] of Object.entries(ATTEMPTS)) {
-  for (const where of ['worker', 'page']) {
-    test(`${name} to another origin is refused in the ${where}`, async () => {
-      const target = where === 'worker' ? worker : site.page;
-      await assert.rejects(target.evaluate(attempt, foreign.origin));
-      assert.deepEqual(foreign.hits, []);
-    });
-  }
+for (const [name, attempt] of Object.entries(ANYWHERE)) {
+  test(`${name} to another origin is refused in the worker`, async () => {
+    await assert.rejects(worker.evaluate(attempt, foreign.origin));
+    assert.deepEqual(foreign.hits, []);
+  });
 }
+
+/** What the page's policy said it refused, since it was asked last. */
+const violations = (page) => page.evaluate(() => window.violations?.splice(0) ?? []);
+
+for (const answered of ['by the server', 'by the service worker']) {
+  describe(`the page, answered ${answered}`, () => {
+    before(async () => {
+      if (answered === 'by the service worker') {
+        await site.page.evaluate(() => navigator.serviceWorker.ready);
+        await site.page.reload();
+        await ready(site.page, 'cpu');
+        [worker] = site.page.workers();
+      }
+      await site.page.evaluate(() => {
+        window.violations = [];
+        document.addEventListener('securitypolicyviolation', ({ effectiveDirective, blockedURI }) =>
+          window.violations.push([effectiveDirective, blockedURI]),
+        );
+      });
+    });
+
+    if (answered === 'by the service worker') {
+      test('the service worker does answer', async () => {
+        const entry = await site.page.evaluate(() => performance.getEntriesByType('navigation')[0].workerStart);
+        assert.ok(entry > 0);
+      });
+    }
+
+    for (const [name, attempt] of Object.entries({ ...ANYWHERE, ...IN_A_PAGE })) {
+      test(`${name} to another origin is refused`, async () => {
+        await assert.rejects(site.page.evaluate(attempt, foreign.origin));
+        assert.deepEqual(foreign.hits, []);
+        const refused = await violations(site.page);
+        assert.ok(
+          refused.some(([, uri]) => uri.includes(new URL(foreign.origin).host)),
+          `a violation was announced: ${JSON.stringify(refused)}`,
+        );
+      });
+    }
+  });
+}
+
+test('the service worker answers for the page alone, and sends nothing on', async () => {
+  // An address of the page that the server sends elsewhere: the worker has no policy of its own on such a host.
+  const { page } = site;
+  await page.evaluate(() => navigator.serviceWorker.ready);
+  site.redirect('/assets/elsewhere.js', `${foreign.origin}/redirected`);
+  await assert.rejects(page.evaluate(() => fetch('assets/elsewhere.js', { mode: 'no-cors' })));
+  await assert.rejects(page.evaluate(() => import('./assets/elsewhere.js')));
+  await page.evaluate(
+    (origin) =>
+      navigator.serviceWorker.ready.then(({ active }) => {
+        for (const message of [origin, { url: origin }, ['keep', origin], 'keep']) active.postMessage(message);
+      }),
+    foreign.origin,
+  );
+  await page.waitForTimeout(500);
+  assert.deepEqual(foreign.hits, []);
+});
+
+test('where a host gives the service worker a policy, as `make demo` does, that holds there too', async () => {
+  const policy = "default-src 'none'; connect-src 'self'";
+  const other = await open(MOCK, {
+    expectErrors: true,
+    headers: { '/service-worker.js': { 'content-security-policy': policy } },
+  });
+  await ready(other.page);
+  await other.page.evaluate(() => navigator.serviceWorker.ready);
+  const [service] = other.page.context().serviceWorkers();
+  await assert.rejects(
+    service.evaluate((origin) => fetch(`${origin}/from-service-worker`, { mode: 'no-cors' }), foreign.origin),
+  );
+  assert.equal(await service.evaluate(() => fetch('index.html').then(({ status }) => status)), 200);
+  assert.deepEqual(foreign.hits, []);
+  other.requests.splice(0, Infinity, ...other.requests.filter((address) => !address.startsWith(foreign.origin)));
+  await other.close();
+});
+
+test('what no policy covers is in no line of the code: WebRTC, and sending the tab elsewhere', async () => {
+  const folder = existsSync(`${SITE}/index.html`) ? SITE : MOCK;
+  const assets = (await readdir(`${folder}/assets`))
+    .filter((name) => name.endsWith('.js'))
+    .map((name) => `assets/${name}`);
+  assert.ok(assets.length >= 3);
+  for (const name of [...assets, 'coppice.js', 'service-worker.js']) {
+    const code = await readFile(`${folder}/${name}`, 'utf8');
+    const found = code.match(
+      /RTCPeerConnection|WebTransport|window\.open\(|location\.(assign|replace)\b|location(\.href)?\s*=[^=]/,
+    );
+    assert.equal(found, null, `${found?.[0]} in ${name}`);
+  }
+});
 
 test('importScripts from another origin is refused in the worker', async () => {
   await assert.rejects(worker.evaluate((origin) => self.importScripts(`${origin}/script.js`), foreign.origin));

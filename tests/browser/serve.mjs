@@ -28,18 +28,26 @@ export async function listen(answer) {
   return { origin, hits, close };
 }
 
-/** Serves a folder as a plain static host does: no headers of its own. */
-export function serveFolder(folder) {
-  return listen(async (request, response) => {
+/**
+ * Serves a folder as a plain static host does: no headers of its own but those given by path. `redirect` has an address of it lead
+ * elsewhere from then on.
+ */
+export async function serveFolder(folder, headers = {}) {
+  const redirects = new Map();
+  const server = await listen(async (request, response) => {
+    const to = redirects.get(request.url);
+    if (to) return void response.writeHead(302, { location: to }).end();
     const path = normalize(decodeURIComponent(new URL(request.url, 'http://host').pathname));
     const file = join(folder, path.endsWith('/') ? `${path}index.html` : path);
     if (!(await stat(file)).isFile()) throw new Error('not a file');
     response
       .writeHead(200, {
         'content-type': TYPES[extname(file)] ?? 'application/octet-stream',
+        ...headers[path],
       })
       .end(await readFile(file));
   });
+  return { ...server, redirect: (path, to) => redirects.set(path, to) };
 }
 
 /** Another origin, which answers everything gladly, so that only the page's policy can keep requests from it. */

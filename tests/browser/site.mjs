@@ -17,10 +17,10 @@ export const OUT = `${root}out/browser`;
  * closing fails where one of them left the page's origin, or where the page reported an error of its own. `stop` ends the server alone. The
  * browser prefers English, whatever the machine does.
  */
-export async function open(folder, { flags, webgpu, context, path = '', expectErrors = false } = {}) {
+export async function open(folder, { flags, webgpu, context, headers, path = '', expectErrors = false } = {}) {
   const index = `${folder}/${/^[^?#]*\//.exec(path)?.[0] ?? ''}index.html`;
   assert.ok(existsSync(index), `${index} is not built; run make site first`);
-  const server = await serveFolder(folder);
+  const server = await serveFolder(folder, headers);
   const browser = await launch({ flags, webgpu });
   const page = await (await browser.newContext({ acceptDownloads: true, locale: 'en-US', ...context })).newPage();
   const requests = [];
@@ -42,7 +42,7 @@ export async function open(folder, { flags, webgpu, context, path = '', expectEr
     assert.deepEqual(foreign, [], 'every request stays on the page’s origin');
     if (!expectErrors) assert.deepEqual(faults, [], 'the console stays clean');
   };
-  return { page, origin: server.origin, requests, faults, stop, close };
+  return { page, origin: server.origin, redirect: server.redirect, requests, faults, stop, close };
 }
 
 /** Records requests at the browser's own level: those of workers included, which the page's events leave out. */
