@@ -1,9 +1,9 @@
 # Coppice. Each target installs what it needs on Debian as root, and elsewhere names it in one sentence.
-.PHONY: help demo site wasm native test test-full clean
+.PHONY: help demo site wasm native test test-full screenshots clean
 .DEFAULT_GOAL := help
 
 help: ## what there is to make
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: site ## build everything and serve the page with its demo models on http://127.0.0.1:8000
 	@node tools/serve.mjs dist
@@ -22,6 +22,9 @@ test: ## every check; the last line is their sum
 
 test-full: ## every check, the long ones too
 	@tools/test.sh --full
+
+screenshots: site ## pictures of every screen, in docs/screens/
+	@tools/screenshots.sh
 
 clean: ## remove what was built and installed in this folder
 	rm -rf target dist out .tools .venv www/node_modules www/src/wasm

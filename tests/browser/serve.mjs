@@ -12,6 +12,8 @@ const TYPES = {
   '.png': 'image/png',
 };
 
+export const typeOf = (file) => TYPES[extname(file)] ?? 'application/octet-stream';
+
 /** Listens on a free port of this machine; `hits` are the paths that were asked for. */
 export async function listen(answer) {
   const hits = [];
@@ -42,7 +44,7 @@ export async function serveFolder(folder, headers = {}) {
     if (!(await stat(file)).isFile()) throw new Error('not a file');
     response
       .writeHead(200, {
-        'content-type': TYPES[extname(file)] ?? 'application/octet-stream',
+        'content-type': typeOf(file),
         ...headers[path],
       })
       .end(await readFile(file));
