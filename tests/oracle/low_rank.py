@@ -32,7 +32,7 @@ RANKS = 2
 VALUES = 1e-2
 # The same with single weights, as a share of what is missed either way: of those with nearly equal scores f32 may take another, the next
 # product then makes up for that one, and so on for every turn. That no more is missed than here is checked beside it.
-TURNS = 0.35
+TURNS = 0.6
 # Errors of outputs relative to the outputs, of which the report tells each layer's.
 ERRORS = 2e-3
 RUNS = {
@@ -371,7 +371,7 @@ def judge(dense, out, method, sequences):
             # As the output feels it: directions of little energy are not known to f32.
             felt = np.sqrt((np.trace(off @ m.G @ off.T) + ((off @ m.mean + shift) ** 2).sum()) / m.energy(dense_weight))
             worst = max(worst, felt)
-            if felt > (TURNS * np.sqrt(m.relative(error) / m.count) if part.singles else VALUES):
+            if felt > VALUES + (TURNS * np.sqrt(m.relative(error) / m.count) if part.singles else 0.0):
                 faults.append(f"{what}: outputs of {name} are off by {felt:.3g} of their size at rank {part.rank}")
     realised = 1 - (spent(maps, ranks) + biases) / (all_weights + biases)
     if abs(realised - method["ratio"]) > 5e-3 or abs(report["ratio"]["linear"] - realised) > 1e-6:

@@ -12,6 +12,7 @@ import { WORDS as recipe } from './recipe/words/de.ts';
 import { FIRST_WORDS as firstReport } from './report/first-words/de.ts';
 import { WORDS as report } from './report/words/de.ts';
 import { WORDS as side } from './side/words/de.ts';
+import { WORDS as storage } from './storage/words/de.ts';
 import { WORDS as steps } from './words/de.ts';
 
 export const GERMAN = {
@@ -29,4 +30,5 @@ export const GERMAN = {
   report,
   side,
   steps,
+  storage,
 };

@@ -1,8 +1,9 @@
 import { DEMO_FILES } from 'virtual:demo-files';
 import { type DemoFiles, demoCache, keepFiles } from '../../offline/files.ts';
-import { demos } from '../demos.ts';
+import { type Demo, demos } from '../demos.ts';
 import { clearScratch, scratchBytes } from './scratch.ts';
 import { cachedBytes, clearPage, FOLDER, isRefused, keepPage, pageBytes, refuse } from './shell.ts';
+import { WORDS as STEPS } from '../words.ts';
 import { WORDS } from './words.ts';
 
 /** One thing that the browser may keep for the page. */
@@ -32,7 +33,8 @@ const page: Group = {
   },
 };
 
-function demoGroup({ id, title }: (typeof demos)[number], files: DemoFiles): Group {
+function demoGroup(id: Demo['id'], files: DemoFiles): Group {
+  const title = STEPS.model.demos[id];
   const name = demoCache(FOLDER, id, files);
   return {
     id,
@@ -58,7 +60,7 @@ export const CACHED: readonly Group[] = [
   page,
   ...demos.flatMap((demo) => {
     const files = DEMO_FILES[demo.id];
-    return files ? [demoGroup(demo, files)] : [];
+    return files ? [demoGroup(demo.id, files)] : [];
   }),
 ];
 

@@ -42,8 +42,6 @@ export const WORDS: Translated<typeof ENGLISH> = {
     summary: (layers: number, parameters: number, size: number) =>
       `${count(layers)} Schichten, ${short(parameters)} Parameter, ${bytes(size)}`,
     reading: 'Die Köpfe der Dateien werden gelesen…',
-    notFetched: (name: string, status: number) =>
-      `Die Demo-Datei ${name} konnte nicht geladen werden (Status ${status}); die Seite neu laden.`,
     noFiles: 'Das enthält keine Dateien; den Ordner mit config.json und den Gewichten wählen.',
     facts: {
       architecture: 'Architektur',
@@ -114,8 +112,13 @@ export const WORDS: Translated<typeof ENGLISH> = {
       encoder: 'Es ist keine Datei mit Labels gewählt; eine in Schritt 2 wählen.',
       decoder: 'Es ist keine Datei zum Vergleich gewählt; eine in Schritt 2 wählen.',
     },
+  },
+
+  files: {
     notFetched: (path: string, status: number) =>
-      `Der Demo-Text ${path} konnte nicht geladen werden (Status ${status}); die Seite neu laden.`,
+      `${path} konnte nicht geladen werden (Status ${status}); die Seite neu laden.`,
+    outOfReach: (path: string) =>
+      `${path} konnte nicht geladen werden: Der Server der Seite ist nicht erreichbar; die Verbindung herstellen und es noch einmal versuchen. Wer die Demo-Modelle ohne Netz braucht, kann sie unten auf der Seite aufbewahren lassen.`,
   },
 
   needs: ({ device_bytes, budget_bytes, host_bytes, kept, seconds }) => {

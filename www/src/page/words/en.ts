@@ -40,8 +40,6 @@ export const WORDS = {
     summary: (layers: number, parameters: number, size: number) =>
       `${count(layers)} layers, ${short(parameters)} parameters, ${bytes(size)}`,
     reading: 'Reading the headers…',
-    notFetched: (name: string, status: number) =>
-      `The demo file ${name} could not be fetched (status ${status}); reload the page.`,
     noFiles: 'What you gave holds no files; choose the folder with config.json and the weights.',
     facts: {
       architecture: 'Architecture',
@@ -112,8 +110,12 @@ export const WORDS = {
       encoder: 'No labelled file is chosen; choose one in step 2.',
       decoder: 'No comparison file is chosen; choose one in step 2.',
     },
-    notFetched: (path: string, status: number) =>
-      `The demo text ${path} could not be fetched (status ${status}); reload the page.`,
+  },
+
+  files: {
+    notFetched: (path: string, status: number) => `${path} could not be fetched (status ${status}); reload the page.`,
+    outOfReach: (path: string) =>
+      `${path} could not be fetched: the page’s server is out of reach; connect and try again, and keep the demo models for offline use in the footer if you want them without a network.`,
   },
 
   needs: ({ device_bytes, budget_bytes, host_bytes, kept, seconds }: Estimate) => {

@@ -127,5 +127,5 @@ export const TEXTS = {
 
   footer: 'What stays here',
   'footer.text':
-    "Your model, your text and the result stay in this tab. The page talks to nobody but the server it came from, and only to fetch itself and the demo files; its content security policy holds it to that, the worker included. It sets no cookies, and once loaded it needs no network. It keeps nothing in the browser's storage, but for one case: where a run's statistics do not fit in memory, they lie in a scratch file of this page alone (coppice-scratch), which is removed when the run ends, or at the next visit if the tab was closed before.",
+    "Your model, your text and the result stay in this tab. The page talks to nobody but the server it came from, and only to fetch itself and the demo files; its content security policy holds it to that, the engine's worker included. It sets no cookies, and once loaded it needs no network: the browser keeps the page's own files, and the demo models where you ask for it. Where a run's statistics do not fit in memory, they lie in a scratch file of this page alone (coppice-scratch), which is removed when the run ends, or at the next visit if the tab was closed before. Nothing else is kept.",
 };
