@@ -6,7 +6,7 @@
 // Wants the built site (make site) and a Chromium (COPPICE_CHROMIUM). Times are medians over rounds, each in a fresh browser.
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
-import { firstLoad } from '../tests/browser/first-load.mjs';
+import { firstLoad, kept } from '../tests/browser/first-load.mjs';
 import { SITE } from '../tests/browser/site.mjs';
 
 const { values } = parseArgs({
@@ -22,8 +22,6 @@ async function measure(throttle) {
   return { paint: of('paint'), content: of('content'), ready: of('ready'), blocking: of('blocking'), last: rounds.at(-1) };
 }
 
-const kept = (page) =>
-  page.waitForFunction(() => /B$/.test(document.querySelector('[data-testid="storage-size"]').textContent));
 const [plain, slowed] = [await measure(1), await measure(4)];
 const whole = await firstLoad(values.site, { serviceWorkers: 'allow', then: kept });
 

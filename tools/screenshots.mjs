@@ -82,7 +82,7 @@ const SCREENS = [
   {
     name: 'result-map',
     title: 'The result as a map: what was scored, what stays',
-    at: '[data-testid="result-map"]',
+    at: 'figure:has([data-testid="result-map"])',
   },
   {
     name: 'sentence',
@@ -111,7 +111,7 @@ const SCREENS = [
   {
     name: 'chart',
     title: 'Quality against size, over all attempts',
-    at: '[data-testid="chart"]',
+    at: 'figure:has([data-testid="chart"])',
   },
   { name: 'walk', title: 'The guided walk', at: '#model', before: (page) => learn(page, 'walk') },
   {
@@ -155,6 +155,7 @@ const SCREENS = [
 /** One picture of the window, as high as the element is within bounds, scrolled so that it begins below the page's top bar. */
 async function picture(page, session, at, width, colorScheme) {
   await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+  await page.mouse.move(0, 0);
   await page.setViewportSize({ width, height: 800 });
   const element = page.locator(at).first();
   const measure = () =>
@@ -210,7 +211,7 @@ if (wanted.size === 0) {
   await writeFile(`${OUT}README.md`, index());
 }
 
-const site = await open(SITE, { expectErrors: true });
+const site = await open(SITE, { expectErrors: true, flags: ['--hide-scrollbars'] });
 const { page, origin } = site;
 const session = await page.context().newCDPSession(page);
 const failed = [];

@@ -1,5 +1,6 @@
 // size.mjs BUDGET PATH...: prints the size of files (folders are walked), raw and gzipped, and fails where the gzipped sum
-// is over BUDGET bytes. `models/` and `data/` are left out: the page fetches them only when a person asks for a demo.
+// is over BUDGET bytes. `models/` and `data/` are left out: the page fetches them only when a person asks for a demo; and `icons/`, which a
+// browser fetches where a person installs the page.
 import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -7,7 +8,7 @@ import { gzipSync } from 'node:zlib';
 const [budget, ...paths] = process.argv.slice(2);
 const walk = (path) =>
   statSync(path).isDirectory()
-    ? readdirSync(path).flatMap((name) => (name === 'models' || name === 'data' ? [] : walk(join(path, name))))
+    ? readdirSync(path).flatMap((name) => (['models', 'data', 'icons'].includes(name) ? [] : walk(join(path, name))))
     : [path];
 
 let sum = 0;

@@ -69,6 +69,15 @@ test('the files of the smaller model are there', async () => {
   await until(() => document.querySelector('[data-testid="save-status"]').textContent.includes('is in your downloads'));
 });
 
+test('the page opens again without its server', { timeout: 5 * MINUTES }, async () => {
+  await page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined));
+  await until(() => /MB$/.test(document.querySelector('[data-testid="storage-size"][data-group="page"]').textContent));
+  await server.close();
+  server = undefined;
+  await page.reload();
+  await until(() => /^(CPU|GPU) · ./.test(document.querySelector('[data-testid="device-chip"]').textContent));
+});
+
 test('nothing went wrong on the way', () => {
   assert.deepEqual(faults, []);
 });

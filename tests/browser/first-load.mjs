@@ -70,3 +70,9 @@ export async function firstLoad(folder, { throttle = 1, serviceWorkers = 'block'
     await server.close();
   }
 }
+
+/** Waits until the page has kept itself for use without a network. */
+export async function kept(page) {
+  await page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined));
+  await page.waitForFunction(() => /B$/.test(document.querySelector('[data-testid="storage-size"]').textContent));
+}

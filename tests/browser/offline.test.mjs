@@ -16,6 +16,7 @@ const said = (page, sentence) => page.getByTestId('storage-status').getByText(se
 
 /** Opens the panel once the page has kept itself. */
 async function panel(page) {
+  await page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined));
   await page.getByTestId('storage-show').click();
   await page.waitForFunction(() => {
     const cell = document.querySelector('[data-testid="storage-size"][data-group="page"]');
@@ -317,7 +318,8 @@ describe('where the site lies in a folder and is replaced', () => {
     const { page } = site;
     await panel(page);
     await renew(join(root, 'sub', 'page'));
-    await writeFile(join(root, 'sub', 'page', 'methods.html'), '<title>half-way</title>');
+    // A deployment caught half-way: the list is the new one, a document is not yet.
+    await writeFile(join(root, 'sub', 'page', 'index.html'), '<title>half-way</title>');
     await page.reload();
     await ready(page);
     const update = await page.evaluate(async () => {

@@ -138,13 +138,18 @@ test('a folder is written into a new folder, and one that exists is left alone',
   assert.deepEqual(Object.keys(written.sizes).sort(), ['README.md', 'config.json', 'model.safetensors', 'recipe.json']);
 });
 
-test('nothing is kept in the browser', async () => {
+test('of model, text and result nothing is kept in the browser', async () => {
   await finishes();
-  const kept = await page.evaluate(async () => [
-    localStorage.length,
-    document.cookie,
-    (await indexedDB.databases()).length,
-    (await caches.keys()).length,
-  ]);
-  assert.deepEqual(kept, [0, '', 0, 0]);
+  const kept = await page.evaluate(async () => {
+    const names = await caches.keys();
+    const held = await Promise.all(names.map(async (name) => (await caches.open(name)).keys()));
+    return [
+      localStorage.length,
+      document.cookie,
+      (await indexedDB.databases()).length,
+      names.filter((name) => !/^coppice \/ page [0-9a-f]{16}$/.test(name)),
+      held.flat().filter(({ url }) => /models|data|safetensors/.test(new URL(url).pathname)),
+    ];
+  });
+  assert.deepEqual(kept, [0, '', 0, [], []]);
 });

@@ -22,8 +22,10 @@ export function offline(root: string): Plugin {
     closeBundle: {
       order: 'post',
       async handler() {
-        const files = pageFileList(out);
-        checkNames(out, files);
+        const all = pageFileList(out);
+        checkNames(out, all);
+        // Icons are the system's once the page is installed.
+        const files = all.filter(({ path }) => !path.startsWith('icons/'));
         const entry = resolve(root, 'src/offline/service-worker.ts');
         const code = await bundle(entry, { 'virtual:demo-files': { DEMO_FILES: demoFileList(root) } }, files);
         writeFileSync(resolve(out, 'service-worker.js'), code);
