@@ -19,6 +19,7 @@ const best = (scores, count) =>
 const parameters = (heads, neurons, hidden) =>
   heads + neurons === 0 ? 0 : hidden * (4 * 32 * heads + 2 * neurons) + 3 * 32 * heads + neurons + 2 * hidden;
 const DENSE = LAYERS * parameters(12, 1536, 384);
+const HELD = { device: 1e8, memory: 2.3e7, disk: 0 };
 const fail = (kind, message) => Object.assign(new Error(message), { kind });
 
 let starts = 0;
@@ -30,6 +31,7 @@ export class Engine {
   #paused = false;
   #device;
   #texts = new Map();
+  #benches = new Map();
 
   static async start(device) {
     starts += 1;
@@ -112,10 +114,62 @@ export class Engine {
     };
   }
 
+  async open_bench(id, files, recipe, texts) {
+    this.#benches.set(id, { files, texts, recipe, done: new Set() });
+  }
+
+  /** What an earlier recipe did with the same statistics is not done again; criteria have statistics of their own. */
+  async attempt(id, recipe, evaluate, onProgress) {
+    const bench = this.#bench(id);
+    for (const part of ['calibration', 'evaluation']) {
+      if (JSON.stringify(recipe[part]) === JSON.stringify(bench.recipe[part])) continue;
+      throw fail(
+        'recipe',
+        `The recipe's ${part} is not the one whose statistics are kept; open the model anew to try it.`,
+      );
+    }
+    if (recipe.method.ratio === 0.66) throw fail('recipe', 'The stand-in does not take a ratio of 0.66; take another.');
+    const needs = `calibrate ${recipe.method.criterion} ${recipe.method.error_aware}`;
+    const steps = STEPS.filter((step) => {
+      if (step === 'calibrate') return !bench.done.has(needs);
+      return step.startsWith('evaluate') ? evaluate && !bench.done.has(step) : step !== 'open';
+    });
+    bench.last = await this.#run(bench.files, recipe, evaluate ? bench.texts : {}, onProgress, steps);
+    bench.done.add(needs);
+    if (evaluate) bench.done.add('evaluate_dense');
+    return { ...bench.last, held: HELD };
+  }
+
+  async measure(id, onProgress) {
+    const bench = this.#bench(id);
+    const { recipe } = bench.last.report;
+    const measured = await this.#run(bench.files, recipe, bench.texts, onProgress, [
+      'evaluate_dense',
+      'evaluate_pruned',
+    ]);
+    bench.last = measured;
+    return { ...measured, held: HELD };
+  }
+
+  close_bench(id) {
+    this.#benches.delete(id);
+  }
+
+  #bench(id) {
+    const bench = this.#benches.get(id);
+    if (!bench)
+      throw fail('input', 'What was kept of this model is gone, or another call uses it; prune the model again.');
+    return bench;
+  }
+
   async prune(files, recipe, texts, onProgress) {
+    return this.#run(files, recipe, texts, onProgress, STEPS);
+  }
+
+  async #run(files, recipe, texts, onProgress, steps) {
     this.#cancelled = this.#paused = false;
     const { seed } = recipe.calibration;
-    for (const phase of STEPS) {
+    for (const phase of steps) {
       for (let layer = 0; layer < LAYERS; layer += 1) {
         const device_bytes = 1e8 * (1 + layer);
         onProgress({ phase, layer, layers: LAYERS, fraction: layer / LAYERS, device_bytes, heap_bytes: 5e7 });
@@ -198,7 +252,7 @@ export class Engine {
       texts.evaluation && { task: 'classify', accuracy, examples: recipe.evaluation.limit, kl };
     const report = {
       device: this.info(),
-      seconds: { total: 12.3 },
+      seconds: { total: 12.3, own: steps.includes('calibrate') ? 12.3 : 0.84 },
       memory: { device: 6e8, budget: 2 ** 31, kept: { device: 1.5e8, memory: 2e8, disk: 6.4e7 }, heap: 1e8 },
       ratio: { asked: method.ratio, linear: 1 - inside / DENSE },
       before: {

@@ -17,7 +17,8 @@ export class Connection {
   #catalog: Catalog | undefined;
   #last: Promise<unknown> = Promise.resolve();
   #nextId = 1;
-  #nextText = 1;
+  #nextNumber = 1;
+  #engines = 1;
   #closed = false;
   /** Fails the call under way. */
   #abandon: (error: Error) => void = () => undefined;
@@ -51,9 +52,14 @@ export class Connection {
     return untilAborted(turn, signal, CANCEL_MS * 1.5);
   }
 
-  /** A number for a text, that no other has. */
-  nextText(): number {
-    return this.#nextText++;
+  /** A number for a text or an open model, that no other has. */
+  nextNumber(): number {
+    return this.#nextNumber++;
+  }
+
+  /** Tells engines apart: another number means that what an earlier one kept is gone. */
+  get engine(): number {
+    return this.#engines;
   }
 
   /** Holds the call under way at its next check, or lets it go on; where there is none, nothing happens. */
@@ -83,6 +89,7 @@ export class Connection {
   }
 
   #discard(): void {
+    this.#engines += 1;
     // The next engine runs on the device that this one chose.
     if (this.#device) this.#options = { ...this.#options, device: this.#device.kind };
     void this.#starting?.then((handle) => {

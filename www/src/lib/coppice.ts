@@ -7,6 +7,7 @@
  * for await (const { text } of coppice.generate(files, { prompt: 'Once upon a time' })) show(text);
  * ```
  */
+import { Bench, type RawResult, resultOf } from './bench.ts';
 import { Connection } from './connection.ts';
 import { CoppiceError } from './errors.ts';
 import { Generation } from './generation.ts';
@@ -20,25 +21,17 @@ import type {
   GenerateOptions,
   Inspection,
   NamedBlob,
-  Plan,
   PruneOptions,
   PruneResult,
   Recipe,
-  Report,
   RunOptions,
   StartOptions,
 } from './types.ts';
 
 export { CoppiceError } from './errors.ts';
+export type { Bench } from './bench.ts';
 export type { Generation } from './generation.ts';
 export type * from './types.ts';
-
-/** The files of an output folder as the worker sends them. */
-interface RawResult {
-  report: Report;
-  plan: Plan;
-  files: { name: string; parts: BlobPart[] }[];
-}
 
 export class Coppice {
   /** What recipes can name, as the core declares it. */
@@ -82,8 +75,25 @@ export class Coppice {
   async prune(files: readonly NamedBlob[], recipe: Recipe, options: PruneOptions): Promise<PruneResult> {
     const { calibration, evaluation } = options;
     const call = { method: 'prune', files: send(files), recipe, calibration, evaluation } as const;
-    const raw = (await this.#connection.call(call, options)) as RawResult;
-    return { report: raw.report, plan: raw.plan, files: raw.files.map(({ name, parts }) => new File(parts, name)) };
+    return resultOf((await this.#connection.call(call, options)) as RawResult);
+  }
+
+  /**
+   * Opens a model for one recipe after another with the same calibration and evaluation: what one of them collected, scored or measured is
+   * kept for the next. Rejects as {@link prune} would before it starts; nothing is run yet.
+   */
+  async open(files: readonly NamedBlob[], recipe: Recipe, options: PruneOptions): Promise<Bench> {
+    const { calibration, evaluation } = options;
+    const bench = this.#connection.nextNumber();
+    const call = { method: 'open_bench', bench, files: send(files), recipe, calibration, evaluation } as const;
+    try {
+      await this.#connection.call(call, options);
+    } catch (error) {
+      // One that was opened after all, behind a cancel, would stay for ever.
+      void this.#connection.call({ method: 'close_bench', bench }, {}).catch(() => undefined);
+      throw error;
+    }
+    return new Bench(this.#connection, bench);
   }
 
   /** What {@link prune} with the same arguments will need; rejects as it would before it starts. */

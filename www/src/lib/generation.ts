@@ -33,7 +33,7 @@ export class Generation implements AsyncIterableIterator<Token, undefined> {
 
   async *#run(connection: Connection, files: SentFile[], options: GenerateOptions): AsyncGenerator<Token, undefined> {
     const { prompt, signal } = options;
-    const text = connection.nextText();
+    const text = connection.nextNumber();
     const settings = {
       max_tokens: options.maxTokens,
       temperature: options.temperature,

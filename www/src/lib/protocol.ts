@@ -26,6 +26,18 @@ export type Call =
       window: number | undefined;
       logits: boolean | undefined;
     }
+  /** Models that are kept open are numbered by the page, as texts are. */
+  | {
+      method: 'open_bench';
+      bench: number;
+      files: SentFile[];
+      recipe: Recipe;
+      calibration: TextSource;
+      evaluation: TextSource | undefined;
+    }
+  | { method: 'attempt'; bench: number; recipe: Recipe; evaluate: boolean }
+  | { method: 'measure'; bench: number }
+  | { method: 'close_bench'; bench: number }
   /** Texts are numbered by the page, never twice, so that an engine that was replaced cannot mistake one for another. */
   | { method: 'begin_text'; text: number; files: SentFile[]; prompt: string; settings: TextSettings }
   | { method: 'next_token'; text: number }

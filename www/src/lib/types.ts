@@ -256,6 +256,20 @@ export interface Estimate {
   steps?: { calibrate: number; score: number; reconstruct: number; evaluate: number };
 }
 
+/** Wall time of a run, in all and by phase. */
+export interface Seconds {
+  evaluate_dense: number;
+  calibrate: number;
+  score: number;
+  reconstruct: number;
+  export: number;
+  evaluate_pruned: number;
+  /** All of it, as if this recipe were the first on its model. */
+  total: number;
+  /** What this recipe took itself, without what an earlier one on the same open model had collected, scored or measured. */
+  own: number;
+}
+
 /** report.json; see src/job/report.rs. */
 export interface Report {
   device: DeviceInfo;
@@ -289,7 +303,7 @@ export interface Report {
   notes: string[];
   recipe: Recipe;
   /** By phase, pauses included. */
-  seconds: { total: number };
+  seconds: Seconds;
   /** Most bytes at any one time: on the device, kept between steps, and of the WebAssembly heap. */
   memory: { device: number; budget: number; kept: Tiers; heap?: number };
 }
@@ -384,6 +398,11 @@ export interface GenerateOptions extends RunOptions {
   stop?: readonly string[] | undefined;
   /** Tokens that end the text, beside those that the model's folder names. */
   stopTokens?: readonly number[] | undefined;
+}
+
+export interface AttemptOptions extends RunOptions {
+  /** Whether the result is measured on the evaluation text, before and after; it is, where nothing is said. */
+  evaluate?: boolean | undefined;
 }
 
 export interface EvaluateOptions extends RunOptions {

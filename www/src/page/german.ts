@@ -1,4 +1,5 @@
 /** Everything that the page says, in German; loaded only where it is spoken. */
+import { WORDS as again } from './again/words/de.ts';
 import { WORDS as attempts } from './attempts/words/de.ts';
 import { TEXTS as html } from './html/words/de.ts';
 import { LAB as lab } from './learn/lab/words/de.ts';
@@ -16,6 +17,7 @@ import { WORDS as storage } from './storage/words/de.ts';
 import { WORDS as steps } from './words/de.ts';
 
 export const GERMAN = {
+  again,
   attempts,
   firstLearn,
   firstReport,

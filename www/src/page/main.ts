@@ -1,4 +1,7 @@
 import type { Recipe } from '../lib/coppice.ts';
+import { KeptLine } from './again/kept-line.ts';
+import { groundOf, Statistics } from './again/statistics.ts';
+import { AgainStep } from './again/step.ts';
 import { clearError, showError } from './alert.ts';
 import { type Attempt, type Subject, subjectOf } from './attempts/attempt.ts';
 import { AttemptsStep } from './attempts/step.ts';
@@ -38,6 +41,23 @@ const attempts = new AttemptsStep(session);
 const storage = new StoragePanel();
 /** The model that is chosen, once it is understood. */
 let subject: Subject | undefined;
+const statistics = new Statistics();
+const kept = new KeptLine(statistics, () => {
+  try {
+    return subject && groundOf(subject, texts.identity, recipe.read());
+  } catch {
+    // A field is wrong.
+    return undefined;
+  }
+});
+const again = new AgainStep({
+  session,
+  statistics,
+  attempts,
+  subject: () => model.inspection && subject,
+  texts: () => texts.identity,
+  load,
+});
 const start = byId('start') as HTMLButtonElement;
 const cancel = byId('cancel') as HTMLButtonElement;
 const learn = new LearnDoor({
@@ -51,11 +71,19 @@ const learn = new LearnDoor({
   run,
 });
 
+byId('needs').after(kept.element);
+byId('result-body').before(again.panel.element);
+statistics.onChange = () => {
+  kept.update();
+};
 recipe.texts = texts;
 texts.onChange = () => {
+  statistics.release(texts.identity);
   recipe.update();
 };
 model.onLeave = () => {
+  statistics.release();
+  again.show(undefined);
   openMap.clear();
   learn.refresh();
 };
@@ -65,18 +93,23 @@ model.onChange = (inspection, demo) => {
   recipe.fit(inspection);
   subject = subjectOf(model.name, model.files, inspection, demo);
   tried.fit(subject, attempts.on(subject));
+  again.show(attempts.shown);
   learn.refresh();
 };
 session.onStart = (coppice) => {
   recipe.offer(inLanguage(coppice.catalog));
+  again.catalog = coppice.catalog;
 };
 recipe.onChange = () => {
+  kept.update();
   needs.refresh();
   traffic.update();
 };
 traffic.check = async (given) => (await session.engine()).check(given);
 traffic.options = () => ({ model: model.name, ...session.asked });
 session.onAsk = () => {
+  // Another device knows nothing of what this one kept.
+  statistics.release();
   traffic.update();
 };
 needs.ask = async () => {
@@ -89,17 +122,23 @@ needs.ask = async () => {
 
 function setBusy(busy: boolean): void {
   session.busy = busy;
-  tried.blocked = attempts.blocked = busy;
+  tried.blocked = attempts.blocked = again.blocked = kept.blocked = busy;
   result.map.blocked = busy;
   if (busy) exchange(start, cancel);
   else exchange(cancel, start);
 }
 
 tried.onBusy = (busy) => {
-  session.busy = start.disabled = attempts.blocked = result.map.blocked = busy;
+  session.busy = start.disabled = attempts.blocked = again.blocked = result.map.blocked = busy;
 };
 attempts.onBusy = (busy) => {
-  session.busy = start.disabled = tried.blocked = result.map.blocked = busy;
+  session.busy = start.disabled = tried.blocked = again.blocked = result.map.blocked = busy;
+};
+again.onBusy = (busy) => {
+  session.busy = start.disabled = tried.blocked = attempts.blocked = kept.blocked = result.map.blocked = busy;
+};
+again.onRatio = (share) => {
+  recipe.setRatio(share);
 };
 attempts.onChange = () => {
   tried.offer(attempts.on(subject));
@@ -107,6 +146,7 @@ attempts.onChange = () => {
   learn.refresh();
 };
 attempts.onShow = (attempt) => {
+  again.show(attempt);
   if (!attempt) {
     result.clear();
     return;
@@ -115,7 +155,8 @@ attempts.onShow = (attempt) => {
   nameResult();
   // One of another model has nothing to stand beside.
   if (attempt.subject.key === subject?.key) tried.offer(attempts.on(subject), attempt);
-  byId('result-title').focus();
+  // Who moves the slider goes on with it.
+  if (!again.panel.focused) byId('result-title').focus();
 };
 
 /** Says above the result which attempt it is of. */
@@ -126,6 +167,11 @@ function nameResult(): void {
 
 function say(sentence: string): void {
   byId('status').textContent = sentence;
+}
+
+/** The texts that are chosen. */
+async function load() {
+  return { calibration: await texts.calibration(), evaluation: await texts.evaluation() };
 }
 
 /** Prunes the model by a recipe, where nothing else is said by the form's. */
@@ -144,23 +190,22 @@ async function run(make: () => Recipe = () => recipe.read()): Promise<Attempt | 
     setBusy(true);
     progress.begin(needs.last?.steps);
     liveMap.begin(on.inspection);
-    const [calibration, evaluation] = [await texts.calibration(), await texts.evaluation()];
+    const ground = groundOf(on, texts.identity, chosen);
     const coppice = await session.engine();
     progress.device = coppice.device;
     progress.onPause = (paused) => {
       if (paused) coppice.pause();
       else coppice.resume();
     };
-    const pruned = await coppice.prune(on.files, chosen, {
-      calibration,
-      evaluation,
+    const pruned = await statistics.run(coppice, ground, chosen, load, {
       signal: abort.signal,
       onProgress: (step) => {
         progress.update(step);
         liveMap.update(step);
       },
     });
-    const attempt = await attempts.add(on, pruned, evaluation);
+    const attempt = await attempts.add(on, pruned.result, pruned.evaluation);
+    statistics.know(attempt, ground);
     attempts.open(attempt);
     say(STEPS.done);
     return attempt;

@@ -63,6 +63,15 @@ export class TextsStep {
     return this.#nameOf('calibration');
   }
 
+  /** The same while the same texts are chosen. */
+  get identity(): string {
+    const one = (group: Group) => {
+      const { name, size, lastModified } = chosen(group) ?? {};
+      return radio(group) === 'own' ? [name, size, lastModified] : [radio(group), this.#bundled?.[group].path];
+    };
+    return JSON.stringify(GROUPS.map(one));
+  }
+
   /** What the recipe says of the comparison. */
   get comparison(): Recipe['evaluation'] | undefined {
     if (radio('evaluation') === 'none') return undefined;

@@ -25,6 +25,15 @@ export class Engine {
     texts: { calibration: string; evaluation: string | undefined },
     onProgress: OnProgress,
   ): Promise<unknown>;
+  open_bench(
+    bench: number,
+    files: SentFile[],
+    recipe: unknown,
+    texts: { calibration: string; evaluation: string | undefined },
+  ): Promise<void>;
+  attempt(bench: number, recipe: unknown, evaluate: boolean, onProgress: OnProgress): Promise<unknown>;
+  measure(bench: number, onProgress: OnProgress): Promise<unknown>;
+  close_bench(bench: number): void;
   evaluate(
     files: SentFile[],
     options: {

@@ -31,14 +31,23 @@ async function perform(started: Engine, id: number, call: Call): Promise<unknown
     case 'inspect':
       return started.inspect(call.files);
     case 'estimate':
+    case 'open_bench':
     case 'prune': {
       const calibration = await read(call.calibration);
       const evaluation = call.evaluation === undefined ? undefined : await read(call.evaluation);
       await gate();
       const texts = { calibration, evaluation };
       if (call.method === 'estimate') return started.estimate(call.files, call.recipe, texts);
+      if (call.method === 'open_bench') return started.open_bench(call.bench, call.files, call.recipe, texts);
       return started.prune(call.files, call.recipe, texts, onProgress);
     }
+    case 'attempt':
+      return started.attempt(call.bench, call.recipe, call.evaluate, onProgress);
+    case 'measure':
+      return started.measure(call.bench, onProgress);
+    case 'close_bench':
+      started.close_bench(call.bench);
+      return undefined;
     case 'evaluate': {
       const { files, task, limit, window, logits } = call;
       const data = await read(call.data);

@@ -32,7 +32,8 @@ export interface Speed {
 export interface Attempt {
   readonly id: number;
   readonly subject: Subject;
-  readonly result: PruneResult;
+  /** Another one with the same tensors once it was measured. */
+  result: PruneResult;
   /** What it was compared on, to look single sentences up in. */
   readonly evaluation: Blob | undefined;
   /** When the run ended. */

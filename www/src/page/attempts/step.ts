@@ -96,6 +96,12 @@ export class AttemptsStep {
     return attempt;
   }
 
+  /** Takes the result of an attempt that was measured afterwards. */
+  update(attempt: Attempt, result: PruneResult): void {
+    attempt.result = result;
+    this.#changed();
+  }
+
   /** The attempt that the result section shows. */
   get shown(): Attempt | undefined {
     return this.#shown;

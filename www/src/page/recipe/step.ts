@@ -8,6 +8,7 @@ import { type Extra, extrasOf, inForce, pathOf, withExtras } from './extras.ts';
 import { fillForm } from './fill.ts';
 import { RecipeForm } from './form.ts';
 import { MENUS } from './menus.ts';
+import { percentOf } from './numbers.ts';
 import { readRecipe, type TextsOfRecipe } from './read.ts';
 import { WORDS } from './words.ts';
 
@@ -79,6 +80,13 @@ export class RecipeStep {
     if (waiting) this.#fill(waiting);
     byId('heads-name').textContent = sharesKeys(inspection) ? WORDS.groups : WORDS.heads;
     byId('set-hint').textContent = decoder ? WORDS.setOfDecoder : WORDS.setOfEncoder;
+    this.update();
+  }
+
+  /** Sets the share to remove, where the form removes whole units. */
+  setRatio(share: number): void {
+    if (this.#form.kind !== 'structured') return;
+    for (const name of ['ratio', 'ratio-slider']) this.#form.input(name).value = percentOf(share);
     this.update();
   }
 
