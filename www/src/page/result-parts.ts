@@ -8,11 +8,13 @@ const { result: WORDS } = ALL;
 /** The headline figures. */
 export function summaryOf(report: Report): HTMLElement {
   const saved = report.before.bytes - report.after.bytes;
+  const { own, total } = report.seconds;
+  const device = report.device.kind === 'gpu' ? 'GPU' : 'CPU';
   const figures: [string, string, string][] = [
     [percent(report.ratio.linear), WORDS.figures.removed, 'removed-share'],
     [saved > 0 ? bytes(saved) : WORDS.figures.none, WORDS.figures.saved, 'bytes-saved'],
     [bytes(report.memory.device), WORDS.figures.memory, 'memory-used'],
-    [duration(report.seconds.total), WORDS.figures.on(report.device.kind === 'gpu' ? 'GPU' : 'CPU'), 'seconds'],
+    [duration(own), own < total ? WORDS.figures.onWithKept(device) : WORDS.figures.on(device), 'seconds'],
   ];
   return h(
     'div',

@@ -45,7 +45,7 @@ export class AgainPanel {
   readonly #measure = button(WORDS.measure, 'again-measure');
   readonly #refine = button(WORDS.refine, 'again-refine');
   readonly #stop = button(WORDS.stop, 'again-stop');
-  readonly #now = h('p', { class: 'hint', 'data-testid': 'again-now' });
+  readonly #now = h('span', { class: 'hint', 'data-testid': 'again-now' });
   readonly #said = h('p', { role: 'status', 'data-testid': 'again-status' });
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** Whether a person is about to choose a ratio. */
@@ -60,8 +60,7 @@ export class AgainPanel {
       h('div', { class: 'slider' }, this.#slider, h('span', { class: 'unit' }, this.#number, '%')),
       h('p', { class: 'hint', id: 'again-hint' }, WORDS.hint),
       this.#said,
-      this.#now,
-      h('p', { class: 'row' }, this.#measure, this.#refine, this.#stop),
+      h('p', { class: 'row' }, this.#measure, this.#refine, this.#stop, this.#now),
     );
     this.#slider.addEventListener('input', () => {
       this.#choosing = true;

@@ -134,6 +134,7 @@ export const WORDS: Translated<typeof ENGLISH> = {
       none: 'nichts',
       memory: 'Speicher auf dem Gerät, höchstens',
       on: (device: string) => `auf der ${device}`,
+      onWithKept: (device: string) => `auf der ${device}, mit dem, was frühere Läufe gesammelt hatten`,
     },
     caption: (kind: string) => `Vorher und nachher, geschrieben als „${kind}“`,
     columns: ['Was', 'Vorher', 'Nachher'],

@@ -131,6 +131,7 @@ export const WORDS = {
       none: 'none',
       memory: 'of memory on the device, at most',
       on: (device: string) => `on the ${device}`,
+      onWithKept: (device: string) => `on the ${device}, with what earlier runs had collected`,
     },
     caption: (kind: string) => `Before and after, written as “${kind}”`,
     columns: ['What', 'Before', 'After'],
