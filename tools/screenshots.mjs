@@ -85,6 +85,16 @@ const SCREENS = [
     at: 'figure:has([data-testid="result-map"])',
   },
   {
+    name: 'report',
+    title: 'The report, to be printed',
+    at: '[data-testid="report"]',
+    async before(page) {
+      await id(page, 'report-open').click();
+      await id(page, 'report').waitFor();
+    },
+    after: (page) => id(page, 'report-close').click(),
+  },
+  {
     name: 'sentence',
     title: 'A sentence, by the dense and the pruned model',
     at: '#try',
@@ -142,6 +152,18 @@ const SCREENS = [
       await id(page, 'storage-show').click();
       await page.locator('[data-testid="storage-keep"][data-group="gpt2-stories"]').click();
       await id(page, 'storage-status').getByText('Kept').waitFor({ timeout: MINUTE });
+    },
+  },
+  {
+    name: 'german',
+    title: 'In German',
+    at: 'body',
+    async before(page, origin) {
+      await page.goto(`${origin}/?lang=de`);
+      await page.locator('html[lang="de"]').waitFor();
+      await ready(page);
+      await id(page, 'demo-bert-sst2').click();
+      await id(page, 'model-map').waitFor();
     },
   },
   {

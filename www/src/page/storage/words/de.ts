@@ -35,7 +35,7 @@ export const WORDS: Translated<typeof ENGLISH> = {
   policy: [
     'Was wodurch gehalten wird: Die Content Security Policy der Seite hindert die Seite und den Worker des Rechenkerns daran, etwas an eine andere Adresse zu senden.',
     'Der Service Worker, der ohne Netz antwortet, hat auf den meisten Servern keine solche Regel; seine wenigen Zeilen fragen nur nach Dateien dieser Seite.',
-    'Navigation erfasst keine solche Regel: Ein Link führt von dieser Seite weg, und ein Browser würde eine Seite nicht hindern, den Tab mit etwas darin an eine andere Adresse zu schicken; WebRTC erfasst sie auch nicht. Der Code dieser Seite schickt keinen Tab woandershin und benutzt kein WebRTC.',
+    'Navigation erfasst keine solche Regel: Ein Link führt von dieser Seite weg, und ein Browser würde eine Seite nicht hindern, den Tab mit etwas darin an eine andere Adresse zu schicken; WebRTC erfasst sie auch nicht. Der Code dieser Seite schickt den Tab an keine Adresse außer ihrer eigenen und benutzt kein WebRTC.',
   ].join(' '),
   insecure: 'Der Gebrauch ohne Netz braucht https oder localhost: Hier lässt der Browser die Seite nichts aufbewahren.',
   unsupported:

@@ -34,7 +34,7 @@ export const WORDS = {
   policy: [
     'What holds what: the content security policy of the page keeps the page and the worker of the engine from sending anything to another address.',
     'The service worker, which answers without a network, has no such policy on most hosts; its own few lines ask for files of this page only.',
-    'No policy covers navigation: following a link leaves this page, and a browser would not stop a page from sending the tab to another address with something in it; nor does one cover WebRTC. The code of this page sends no tab elsewhere and uses no WebRTC.',
+    'No policy covers navigation: following a link leaves this page, and a browser would not stop a page from sending the tab to another address with something in it; nor does one cover WebRTC. The code of this page sends the tab to no other address but its own, and uses no WebRTC.',
   ].join(' '),
   insecure: 'Use without a network needs https or localhost: here the browser lets the page keep nothing.',
   unsupported:
