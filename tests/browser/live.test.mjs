@@ -141,6 +141,8 @@ describe('on the core', () => {
       };
       await page.getByTestId('run').click();
       const plain = await outcome();
+      // Else there would be nothing to collect.
+      await page.getByTestId('kept-release').click();
       await page.getByTestId('run').click();
       await page.getByTestId('progress-now').getByText('Calibrate').waitFor({ timeout: 100_000 });
       await page.getByTestId('pause').click();

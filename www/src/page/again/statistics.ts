@@ -108,9 +108,10 @@ export class Statistics {
     ground: Ground,
     recipe: Recipe,
     load: () => Promise<LoadedTexts>,
-    { signal }: RunOptions,
+    { signal, onProgress }: RunOptions,
   ): Promise<Kept> {
     if (this.#kept && this.has(ground) && this.#kept.coppice === coppice) return this.#kept;
+    onProgress?.({ phase: 'open', layers: 0, fraction: 0 });
     // First, so that the new ones find their room.
     this.release();
     const { calibration, evaluation } = await load();
