@@ -132,10 +132,11 @@ export class Engine {
     const needs = `calibrate ${recipe.method.criterion} ${recipe.method.error_aware}`;
     const steps = STEPS.filter((step) => {
       if (step === 'calibrate') return !bench.done.has(needs);
-      return step.startsWith('evaluate') ? evaluate && !bench.done.has(step) : step !== 'open';
+      if (step.startsWith('evaluate') && !evaluate) return false;
+      return !bench.done.has(step);
     });
     bench.last = await this.#run(bench.files, recipe, evaluate ? bench.texts : {}, onProgress, steps);
-    bench.done.add(needs);
+    bench.done.add('open').add(needs);
     if (evaluate) bench.done.add('evaluate_dense');
     return { ...bench.last, held: HELD };
   }
