@@ -99,6 +99,9 @@ export async function alertText(page, timeout = 60_000) {
 /** Fails where axe knows of something that keeps people out of the page, or of the part that a selector names. */
 export async function accessible(page, selector) {
   await page.evaluate(axe);
+  // Colours on their way from one to another are nobody's.
+  const moving = () => document.getAnimations().filter((one) => one instanceof CSSTransition);
+  await page.evaluate(`Promise.all((${moving})().map((one) => one.finished.catch(() => undefined)))`);
   const { violations } = await page.evaluate((part) => window.axe.run(part ?? document), selector);
   assert.deepEqual(
     violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]),

@@ -12,7 +12,10 @@ use std::rc::{Rc, Weak};
 
 /// Scratch that knows how many bytes of it are still in use.
 #[derive(Default, Clone)]
-struct Watched(Rc<RefCell<Vec<(u64, Weak<MemorySource>)>>>);
+struct Watched(Rc<RefCell<Vec<Put>>>);
+
+/// Bytes, and what keeps them.
+type Put = (u64, Weak<MemorySource>);
 
 impl Watched {
     fn live(&self) -> u64 {
