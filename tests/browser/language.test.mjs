@@ -109,7 +109,10 @@ describe('the page in German', () => {
     await page.getByTestId('output').selectOption('sliced');
     await page.getByTestId('ratio').fill('37.5');
     await page.getByTestId('run').click();
-    await page.getByTestId('progress-now').getByText(/, Schicht \d von 6/).waitFor();
+    await page
+      .getByTestId('progress-now')
+      .getByText(/, Schicht \d von 6/)
+      .waitFor();
     await page.getByTestId('pause').click();
     await page.getByTestId('status').getByText('Pause: Das Gerät ruht').waitFor();
     await noEnglish();
