@@ -8,11 +8,11 @@ import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { firstLoad, kept } from '../tests/browser/first-load.mjs';
 import { SITE } from '../tests/browser/site.mjs';
+import { median } from './median.mjs';
 
 const { values } = parseArgs({
   options: { rounds: { type: 'string', default: '5' }, site: { type: 'string', default: SITE } },
 });
-const median = (numbers) => numbers.sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
 const count = new Intl.NumberFormat('en').format;
 
 async function measure(throttle) {

@@ -7,6 +7,7 @@
 // seconds, and where they went: medians over rounds. The recipe is the one that the page's form begins with for a decoder.
 import { parseArgs } from 'node:util';
 import { open, SITE } from '../tests/browser/site.mjs';
+import { median } from './median.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -22,7 +23,6 @@ const { values } = parseArgs({
 });
 const [sequences, length, rounds] = [values.sequences, values.length, values.rounds].map(Number);
 
-const median = (numbers) => numbers.sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
 const site = await open(SITE, { expectErrors: true });
 console.log(`device ${values.device}, ${values.units.join(' and ')}, ${values.output}, ${sequences} × ${length} tokens; seconds, medians of ${rounds} rounds\n`);
 console.log('| model | ratio | own | of it score | reconstruct | export | first run at 30 % | calibration in it | MB kept |');

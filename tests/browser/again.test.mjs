@@ -2,9 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { fill, runToTheEnd } from './person.mjs';
-import { accessible, alertText, MOCK, open, ready, SITE, takeDemo } from './site.mjs';
+import { accessible, alertText, MOCK, open, ready, SITE, takeDemo, text } from './site.mjs';
 
-const text = async (page, id) => (await page.getByTestId(id).textContent()).replaceAll('\u00a0', ' ');
 const said = (page, words, timeout = 20_000) => page.getByTestId('again-status').getByText(words).waitFor({ timeout });
 const focused = (page) => page.evaluate(() => document.activeElement.dataset.testid ?? document.activeElement.id);
 

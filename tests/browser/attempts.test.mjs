@@ -4,11 +4,10 @@ import { readFile } from 'node:fs/promises';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { unzipSync } from './chromium.mjs';
 import { fill } from './person.mjs';
-import { accessible, MOCK, open, ready, SITE, takeDemo } from './site.mjs';
+import { accessible, MOCK, open, ready, SITE, takeDemo, text } from './site.mjs';
 
 /** An element of one attempt. */
 const of = (page, id, attempt) => page.locator(`[data-testid="${id}"][data-attempt="${attempt}"]`);
-const text = async (page, id) => (await page.getByTestId(id).textContent()).replaceAll('\u00a0', ' ');
 
 /** Runs the recipe as the form has it, to its end. */
 async function run(page, ratio, timeout) {

@@ -2,9 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { fill } from './person.mjs';
-import { accessible, MOCK, open, ready, SITE, takeDemo } from './site.mjs';
-
-const text = async (page, id) => (await page.getByTestId(id).textContent()).replaceAll('\u00a0', ' ');
+import { accessible, MOCK, open, ready, SITE, takeDemo, text } from './site.mjs';
 
 /** The bar's value twice, half a second apart. */
 async function twice(page) {

@@ -7,9 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { fill, runToTheEnd } from './person.mjs';
-import { accessible, alertText, MOCK, open, ready, SITE, takeDemo } from './site.mjs';
+import { accessible, alertText, MOCK, open, ready, SITE, takeDemo, text } from './site.mjs';
 
-const text = async (page, id) => (await page.getByTestId(id).textContent()).replaceAll('\u00a0', ' ');
 const of = (page, id, group) => page.locator(`[data-testid="${id}"][data-group="${group}"]`);
 const size = async (page, group) => (await of(page, 'storage-size', group).textContent()).replaceAll('\u00a0', ' ');
 const said = (page, sentence) => page.getByTestId('storage-status').getByText(sentence).waitFor({ timeout: 60_000 });

@@ -2,9 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { fill } from './person.mjs';
-import { accessible, alertText, MOCK, open, ready, SITE, takeDemo } from './site.mjs';
-
-const text = async (page, id) => (await page.getByTestId(id).textContent()).replaceAll('\u00a0', ' ');
+import { accessible, alertText, MOCK, open, ready, SITE, takeDemo, text } from './site.mjs';
 
 async function prune(page, timeout) {
   await page.getByTestId('run').click();

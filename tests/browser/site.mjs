@@ -89,6 +89,11 @@ export async function takeDemo(page, id = 'bert-sst2') {
   await page.getByTestId('model-facts').getByText('Architecture').waitFor({ timeout: 60_000 });
 }
 
+/** What an element says, with plain spaces. */
+export async function text(page, id) {
+  return (await page.getByTestId(id).textContent()).replaceAll('\u00a0', ' ');
+}
+
 /** The sentence in the alert region. */
 export async function alertText(page, timeout = 60_000) {
   const sentence = page.getByTestId('alert').locator('p');
